@@ -1,0 +1,46 @@
+# One contest, five commands. Needs python3 (3.11 or newer) and make; nothing else has to be there before.
+# Works with the make and sh of Linux and macOS.
+
+PYTHON ?= python3
+STAGE ?= judging
+ARGS ?=
+PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input
+DEMO_DATA ?= data-demo
+
+.PHONY: help run demo test bench clean
+
+help:  ## print these lines
+	@sed -n 's/^\([a-z]*\):.*## /  make \1   /p' Makefile
+
+run: .venv/.run  ## install what is needed, then serve the contest in data/
+	@deploy/serve.sh
+
+demo: .venv/.run  ## fill data-demo/ with a drawn contest and serve it (STAGE=open, judging, reveal or done)
+	@rm -rf $(DEMO_DATA)
+	@CONTEST_DATA=$(DEMO_DATA) .venv/bin/python contest.py demo --stage $(STAGE)
+	@CONTEST_DATA=$(DEMO_DATA) CONTEST_ADMIN_PASSWORD="$${CONTEST_ADMIN_PASSWORD:-contest-demo}" deploy/serve.sh
+
+test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
+	@sh tests/prepare.sh
+	@.venv/bin/python -m pytest $(ARGS)
+
+bench: .venv/.test  ## measure, print the figures and write docs/benchmarks.md
+	@.venv/bin/python -m bench
+
+clean:  ## remove what was installed and built here; data/ stays
+	rm -rf .venv build .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: pip runs only when a requirements file is newer than what it last installed.
+.venv/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The contest needs Python 3.11 or newer, this is %d.%d. With a newer one installed: make PYTHON=python3.12" % sys.version_info[:2])'
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || \
+	  { echo "Python's venv is missing. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Installing what the server needs (once)."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.test: .venv/.run requirements-dev.txt
+	@echo "Installing what the tests need (once)."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
