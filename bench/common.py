@@ -1,0 +1,107 @@
+"""What the benches share: a folder on a real disk, interleaved rounds, the machine in words, a table."""
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+ROUNDS = 5
+
+
+@contextmanager
+def folder(name: str):
+    """A new folder under build/, on the disk the checkout lies on (/tmp is often memory, where a sync costs nothing)."""
+    under = TOP / "build" / "bench"
+    under.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=under))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def interleaved(contenders: dict, rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Run every contender once a round, each round starting with the next one, and keep all figures.
+
+    contenders   {name: function without arguments -> figure}
+
+    >>> interleaved({"a": lambda: 1.0, "b": lambda: 2.0}, 2)
+    {'a': [1.0, 1.0], 'b': [2.0, 2.0]}
+    """
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for at in range(rounds):
+        for name in names[at % len(names):] + names[:at % len(names)]:
+            found[name].append(contenders[name]())
+    return found
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """The median of the ratios of each round: what the machine did to one of a round it did to the other.
+
+    >>> ratio([2.0, 30.0, 4.0], [1.0, 10.0, 4.0])
+    2.0
+    """
+    return statistics.median(one / other for one, other in zip(ours, theirs))
+
+
+def median(figures: list[float]) -> float:
+    return statistics.median(figures)
+
+
+def percentile(figures: list[float], part: float) -> float:
+    """The smallest figure that `part` of all are not above.
+
+    >>> percentile([4.0, 1.0, 3.0, 2.0], 0.5), percentile([4.0, 1.0, 3.0, 2.0], 0.99)
+    (2.0, 4.0)
+    """
+    ranked = sorted(figures)
+    return ranked[max(0, min(len(ranked) - 1, -int(-part * len(ranked) // 1) - 1))]
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    """A Markdown table; whole numbers of four digits and more get their commas."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
+
+
+def _cell(value) -> str:
+    return f"{value:,.0f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def machine() -> str:
+    """One line: processor, cores, memory, system, Python, and what the disk under build/ is."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (f"{_processor()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores, "
+            f"{memory:.0f} GiB, {platform.system()} {platform.release()}, Python {platform.python_version()}, disk: {_disk()}")
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass   # no /proc outside Linux
+    return platform.processor() or platform.machine()
+
+
+def _disk() -> str:
+    """The kind of file system under build/, as /proc/mounts names it."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return "unknown"
+    under = str(TOP) + "/"
+    return max((mount for mount in mounts if under.startswith(mount[0].rstrip("/") + "/")), key=lambda mount: len(mount[0]))[1]
+
+
+def commit_hash() -> str:
+    """The commit that is measured, with a plus where the tree differs from it."""
+    said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=TOP, capture_output=True, text=True)
+    return said.stdout.strip() or "unknown"
