@@ -16,6 +16,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.client import Http
@@ -31,6 +32,12 @@ FAILED = pytest.StashKey[bool]()
 # A violation of the policy is reported by the page itself, so that none hides behind a quiet console.
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (e) =>
     console.error(`CSP: ${e.violatedDirective} blocked ${e.blockedURI} in ${e.sourceFile}:${e.lineNumber}`));"""
+
+
+# How fast an example ran says nothing about the program on a machine that others use; a CI run must be the same run again.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")), database=None, print_blob=True,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 
 class TooLong(Exception):
