@@ -1,6 +1,11 @@
-"""Commits a second with 1, 10 and 100 writers: our log beside a bare append and SQLite, each synced before it answers."""
+"""Commits a second with 1, 10 and 100 writers: our log beside a bare append and SQLite, each synced before it answers.
+
+The three stores start from the same records and are driven by the same committer, so that only the store differs.
+The desk has a committer of its own and does all the rest as well: rules, state, frames.
+"""
 
 import os
+import secrets
 import sqlite3
 import time
 from pathlib import Path
@@ -10,7 +15,8 @@ import orjson
 from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
-from bench.common import folder, interleaved, median, ratio, table
+import contest
+from bench.common import MARKS, asked, desk, folder, interleaved, median, ratio, rehearsal, table
 
 WRITERS = (1, 10, 100)
 SECONDS = 1.5
@@ -55,6 +61,62 @@ class Sqlite:
 
     def close(self) -> None:
         self.file.close()
+
+
+class OurLog:
+    """The contest's own log: hash chain, private part, recovery; the same class that serves."""
+
+    def __init__(self, under: Path):
+        self.log = contest.recover(under, contest.Disk(), secrets.token_hex(16)).log
+
+    def commit(self, records: list[dict]) -> None:
+        self.log.append([contest.encode_line(one, {}, "") for one in records], self.log.head.seq)
+
+    def close(self) -> None:
+        self.log.close()
+
+
+def measure() -> str:
+    """A Markdown part: commits a second of each, and the ratios to SQLite of the same rounds."""
+    rows = []
+    for writers in WRITERS:
+        found = interleaved({
+            "append": lambda: _store(Append, writers), "sqlite": lambda: _store(Sqlite, writers),
+            "log": lambda: _store(OurLog, writers), "desk": lambda: _desk(writers)})
+        rows.append([writers, *(median(found[name]) for name in ("append", "sqlite", "log", "desk")),
+                     f"{ratio(found['log'], found['append']):.2f}", f"{ratio(found['log'], found['sqlite']):.2f}"])
+    size = len(orjson.dumps(record(0)))
+    return (f"Records of {size} bytes as JSON; SQLite in WAL mode with synchronous=FULL, one transaction for all that wait. "
+            "`log` is the log alone; `desk` is the whole way of a judge's sheet: rules, log, state, frames.\n\n"
+            + table(["writers", "append + fdatasync", "SQLite", "log", "desk", "log : append", "log : SQLite"], rows))
+
+
+def _store(kind, writers: int) -> float:
+    with folder("commits") as under:
+        store = kind(under)
+        try:
+            return rate(store, writers)
+        finally:
+            store.close()
+
+
+def _desk(writers: int, seconds: float = SECONDS) -> float:
+    """Sheets a second that the desk commits when `writers` judges' phones each give one and wait for the answer."""
+    with folder("desk") as under, desk(under) as opened:
+        (judge,), entries = rehearsal(opened, writers)
+        until, counted = time.monotonic() + seconds, 0
+
+        def tap(entry: int) -> None:
+            nonlocal counted
+            base = None
+            while time.monotonic() < until:
+                marks = MARKS | {"technique": 1 + counted % 19 / 2}
+                base = opened.submit(asked(contest.GiveSheet, entry=entry, judge=judge, marks=marks, note="", base=base)).seq
+                counted += 1
+
+        began = time.monotonic()
+        gevent.joinall([gevent.spawn(tap, entry) for entry in entries], raise_error=True)
+        return counted / (time.monotonic() - began)
 
 
 def rate(store, writers: int, seconds: float = SECONDS) -> float:

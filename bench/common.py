@@ -1,13 +1,20 @@
-"""What the benches share: a folder on a real disk, interleaved rounds, the machine in words, a table."""
+"""What the benches share: a folder on a real disk, a desk with a drawn contest, interleaved rounds, the machine in words, a table."""
 
 import os
 import platform
+import secrets
 import shutil
 import statistics
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
+
+import gevent
+from gevent.threadpool import ThreadPool
+
+import contest
 
 TOP = Path(__file__).resolve().parent.parent
 ROUNDS = 5
@@ -23,6 +30,58 @@ def folder(name: str):
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def desk(under: Path):
+    """A desk on a new folder, wired as the server wires it: durable log, and a hub that is told everything."""
+    pool, hub = ThreadPool(1), contest.Hub(contest.Settings())
+    opened = contest.Desk(contest.recover(under, contest.Disk(), secrets.token_hex(16)), pool, hub.publish)
+    hub.begin(opened.log.head.epoch, 0, contest.ZERO_HASH[:8])
+    opened.replay()
+    opened.start()
+    try:
+        yield opened
+    finally:
+        opened.stop()
+        pool.kill()
+
+
+def asked(kind, hours_ago: float = 0, **fields):
+    """A command as the edge makes it: who, when, and an id of its own."""
+    return kind(**fields, by="admin", at=int((time.time() - hours_ago * 3600) * 1000), id=secrets.token_urlsafe(16), body=secrets.token_hex(8))
+
+
+def add_entries(opened, count: int, writers: int = 100) -> None:
+    """Submit so many entries, each as its photo is already stored, from so many phones at once."""
+    left = iter(range(count))
+
+    def submit() -> None:
+        for number in left:
+            name = secrets.token_hex(16)
+            photo = {"large": f"{name}-large.jpg", "thumb": f"{name}-thumb.webp", "stencil": f"{name}-stencil.webp", "width": 1536, "height": 2048,
+                     "sha256": {size: secrets.token_hex(32) for size in ("large", "thumb", "stencil")}}
+            fields = {"category": CATEGORY, "title": f"Snake and peony {number}", "artist": "Marta Kowalska", "studio": "North Needle",
+                      "collector": "Zoë Núñez", "phone": "+49 30 901820", "consent": True, "adult": True}
+            opened.submit(asked(contest.SubmitEntry, fields=fields, photos=[photo]))
+
+    gevent.joinall([gevent.spawn(submit) for _ in range(writers)], raise_error=True)
+
+
+CATEGORY = "best-sleeve"
+CRITERIA = ["Technique", "Composition", "Placement", "Style", "Creativity"]
+MARKS = {name.lower(): 7.5 for name in CRITERIA}
+
+
+def rehearsal(opened, entries: int, judges: int = 1) -> tuple[list[str], list[int]]:
+    """A contest of one category that is being judged; the judges' ids and the entries' numbers."""
+    opened.submit(asked(contest.AddCategory, fields={"name": "Best Sleeve", "criteria": [{"name": name} for name in CRITERIA]}))
+    for number in range(judges):
+        opened.submit(asked(contest.InviteJudge, fields={"name": f"Judge {number + 1}", "role": "judge"}))
+    add_entries(opened, entries)
+    if entries:
+        opened.submit(asked(contest.StartJudging, category=CATEGORY))
+    return sorted(opened.state.judges), sorted(opened.state.entries)
 
 
 def interleaved(contenders: dict, rounds: int = ROUNDS) -> dict[str, list[float]]:

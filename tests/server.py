@@ -72,7 +72,11 @@ class Server:
                 [sys.executable, str(TOP / "contest.py"), "serve"], cwd=TOP, env=self.env,
                 stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.kill()   # nobody holds it yet who would end it
+                raise
         return self
 
     def wait_ready(self, seconds: float = 15) -> None:
