@@ -1,0 +1,155 @@
+// What stands behind the list button: the categories, this entry (recusal, note), all entries, and this phone.
+import { html, useEffect, useState, icon } from "/static/ui.js";
+import { t, say, time } from "/static/words.js";
+import { Dialog } from "/static/judge/dialog.js";
+import { photoUrl, photosOf } from "/static/judge/photo.js";
+import { progress } from "/static/outbox.js";
+import * as model from "/static/judge/model.js";
+
+const MARKS = { judged: "check", started: "ellipsis", unjudged: "square", recused: "user-x", out: "ban" };
+
+export function Menu({ onClose, onRecuse }) {
+  const c = model.category.value, e = model.entry.value;
+  const locked = !model.takesMarks(c);
+  return html`
+    <${Dialog} class="menu" labelledby="menu-title" onClose=${onClose}>
+      <header class="menu-head">
+        <h2 id="menu-title" dir="auto">${c ? c.name : t("judge.title")}</h2>
+        <button type="button" class="menu-close" data-close aria-label=${t("common.close")} onClick=${onClose}>${icon("x")}</button>
+      </header>
+      <div class="menu-body">
+        <${Categories} onClose=${onClose} />
+        ${e && html`<${ThisEntry} key=${e.number} entry=${e} locked=${locked} onRecuse=${onRecuse} />`}
+        ${c && html`<${List} category=${c} here=${e} onClose=${onClose} />`}
+        <${ThisPhone} />
+      </div>
+    <//>`;
+}
+
+function Categories({ onClose }) {
+  const all = model.categories.value;
+  if (all.length < 2) return null;
+  return html`
+    <section aria-labelledby="menu-categories">
+      <h3 id="menu-categories">${t("judge.categories")}</h3>
+      <ul class="menu-categories">
+        ${all.map((c) => {
+          const { judged, all: n } = model.tally(c);
+          return html`
+            <li key=${c.id}><button type="button" data-category=${c.id} aria-current=${c.id === model.categoryId.value ? "true" : undefined}
+              onClick=${() => { model.goToCategory(c.id); onClose(); }}>
+              <span dir="auto">${c.name}</span>
+              <small>${c.state === "judging" ? t("judge.count", { judged, n }) : t(`judge.state-${c.state}`)}</small>
+            </button></li>`;
+        })}
+      </ul>
+    </section>`;
+}
+
+function ThisEntry({ entry, locked, onRecuse }) {
+  const sheet = model.sheetOf(entry.number);
+  const closed = locked || model.isOut(entry);
+  const [note, setNote] = useState(sheet.note);
+  const marked = Object.keys(sheet.marks).length > 0;
+  return html`
+    <section aria-labelledby="menu-entry">
+      <h3 id="menu-entry">${t("judge.entry", { number: entry.number })}</h3>
+      ${!sheet.recused && html`
+        <label class="menu-note"><span>${t("judge.note")}</span>
+          <textarea data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
+            onInput=${(e) => { setNote(e.currentTarget.value); model.setNote(entry, e.currentTarget.value); }}></textarea>
+          <small id="menu-note-hint">${t("judge.note-hint")}</small>
+        </label>`}
+      ${!closed && html`
+        <div class="menu-actions">
+          ${sheet.recused
+            ? html`<button type="button" class="button" data-unrecuse onClick=${() => model.recuse(entry, false)}>${t("judge.unrecuse")}</button>`
+            : html`<button type="button" class="button" data-recuse onClick=${onRecuse}>${icon("user-x")} ${t("judge.recuse")}</button>`}
+          ${marked && !sheet.recused && html`<button type="button" class="button button-quiet" data-clear onClick=${() => model.clearMarks(entry)}>${t("judge.clear")}</button>`}
+        </div>`}
+    </section>`;
+}
+
+function List({ category, here, onClose }) {
+  return html`
+    <section aria-labelledby="menu-list">
+      <h3 id="menu-list">${t("judge.entries")}</h3>
+      <ul class="menu-list">
+        ${model.entries.value.map((e) => {
+          const judged = model.judgement(e, category);
+          const photo = photosOf(e)[0];
+          const way = progress(model.records.value.get(e.number));
+          return html`
+            <li key=${e.number}><button type="button" data-entry=${e.number} data-judgement=${judged} aria-current=${e === here ? "true" : undefined}
+              onClick=${() => { model.goTo(e.number); onClose(); }}>
+              ${photo ? html`<img src=${photoUrl(photo.thumb)} alt="" loading="lazy" width="44" height="44" />` : html`<span class="menu-blank"></span>`}
+              <span class="number">${e.number}</span>
+              <span class="menu-state">${icon(MARKS[judged])} ${judged === "out" ? t(`entry-state.${e.state}`) : t(`judge.is-${judged}`)}
+                ${way === "unsent" && html`<small data-unsent>${t("judge.saved")}</small>`}
+                ${way === "refused" && html`<small data-refused>${t("judge.not-taken-short")}</small>`}</span>
+            </button></li>`;
+        })}
+      </ul>
+    </section>`;
+}
+
+function ThisPhone() {
+  const { count } = model.box.value;
+  const refusals = model.refusals.value;
+  return html`
+    <section aria-labelledby="menu-phone">
+      <h3 id="menu-phone">${t("judge.phone")}</h3>
+      <p>${t("judge.mode-long")} ${count ? t("judge.on-phone-long", { n: count }) : t("judge.all-sent-long")}</p>
+      <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${r.entry} record=${r} />`)}</ul>
+      <button type="button" class="button" data-rescue onClick=${() => model.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
+      <p><small>${t("judge.rescue-hint")}</small></p>
+    </section>`;
+}
+
+/** A refusal, with its reason, until it is dismissed or tried again. */
+export function NotTaken({ record }) {
+  return html`
+    <li class="not-taken" data-not-taken=${record.entry}>
+      <p>${t("judge.not-taken", { number: record.entry, reason: say(record.refused) })}</p>
+      <span><button type="button" class="button button-quiet" data-again onClick=${() => model.tryAgain(record.entry)}>${t("judge.again")}</button>
+      <button type="button" class="button button-quiet" data-dismiss onClick=${() => model.dismiss(record.entry)}>${t("judge.dismiss")}</button></span>
+    </li>`;
+}
+
+export function Recusal({ entry, onClose }) {
+  return html`
+    <${Dialog} class="ask" labelledby="ask-title" onClose=${onClose}>
+      <h2 id="ask-title">${t("judge.recuse")}</h2>
+      <p>${t("judge.recuse-ask", { number: entry.number })}</p>
+      <div class="ask-buttons">
+        <button type="button" class="button" onClick=${onClose}>${t("common.cancel")}</button>
+        <button type="button" class="button button-primary" data-recuse-confirm onClick=${() => { model.recuse(entry, true); onClose(); }}>${t("judge.recuse-do")}</button>
+      </div>
+    <//>`;
+}
+
+/** Two sheets for one entry: the judge chooses; until then nothing is lost and nothing is sent. */
+export function Conflict({ record, onClose }) {
+  const entry = model.contest.value.entries.find((e) => e.number === record.entry);
+  const category = model.categories.value.find((c) => c.id === entry?.category);
+  const side = (sheet, title, mine) => html`
+    <section>
+      <h3>${title}</h3>
+      ${sheet.recused ? html`<p>${t("judge.is-recused")}</p>` : html`
+        <dl>${(category?.criteria ?? []).map((criterion) => html`
+          <div key=${criterion.id}><dt dir="auto">${criterion.name}</dt><dd>${sheet.marks?.[criterion.id] ?? "-"}</dd></div>`)}</dl>
+        ${sheet.note && html`<p dir="auto">${sheet.note}</p>`}`}
+      <button type="button" class=${mine ? "button button-primary" : "button"} data-choose=${mine ? "mine" : "theirs"}
+        onClick=${() => { model.choose(record.entry, mine); onClose(); }}>${t(mine ? "judge.choose-mine" : "judge.choose-theirs")}</button>
+    </section>`;
+  return html`
+    <${Dialog} class="ask conflict" labelledby="ask-title" onClose=${onClose}>
+      <h2 id="ask-title">${t("judge.conflict-title", { number: record.entry })}</h2>
+      <p>${t("judge.conflict-text")}</p>
+      <div class="conflict-sides">
+        ${side(record.waiting ?? record.sent?.wish ?? {}, t("judge.mine"), true)}
+        ${side(record.seen ?? {}, t("judge.theirs"), false)}
+      </div>
+      <button type="button" class="button button-quiet" onClick=${onClose}>${t("judge.later")}</button>
+    <//>`;
+}

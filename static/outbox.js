@@ -1,0 +1,494 @@
+// The judge's outbox: a mark is on this phone before it is on the network, and stays here after it was taken.
+//
+// Per entry there is one record in IndexedDB (database "contest-judge-<judge>", store "entries"):
+//
+//     entry      its number
+//     at, epoch  when it was handed in, and in which log: the same number in another contest is another entry
+//     seen       the server's sheet, as last seen: {marks, note, recused, seq, epoch}, and, where this phone wrote it, {id, kind}
+//     sent       the command on its way: {id, kind, path, body, wish, base}; repeated unchanged until it is answered
+//     waiting    the newest marks, made since: {marks, note, recused, base, changed}
+//     conflict   true while the judge has to choose between `waiting` and `seen`
+//     refused    what was not taken, with its reason, until dismissed
+//
+// A *wish* is the whole sheet as the judge wants it: {marks, note, recused}. What to send next follows from the wish and
+// from what was seen, so that a sheet and a recusal need one queue only. The rules below are pure functions on a record:
+// each runs once on the copy in memory (the page answers at once) and once on the copy on disk (which counts).
+import { openDB } from "/static/vendor/idb@8.0.4/idb.js";
+import { call, newId, Refused } from "/static/api.js";
+
+const QUIET_MS = 600;       // a drag of a slider is one command
+const AT_ONCE = 4;
+const TIMEOUT_MS = 12_000;  // a dead wifi never answers
+const LEASE_MS = 15_000;    // longer than a request may take, or two tabs would send the same command side by side
+const LONGEST_WAIT_MS = 30_000;
+const REOPEN_MS = 5_000;
+
+// --- Rules -------------------------------------------------------------------
+
+const blank = (entry) => ({ entry, at: null, epoch: null, seen: null, sent: null, waiting: null, conflict: false, refused: null });
+
+const plain = (sheet) => ({ marks: { ...sheet?.marks }, note: sheet?.note ?? "", recused: Boolean(sheet?.recused) });
+
+const cursor = (seen) => (seen ? `${seen.epoch}:${seen.seq}` : null);
+
+const sameMarks = (a, b) => {
+  const left = Object.entries(a?.marks ?? {}), right = b?.marks ?? {};
+  return left.length === Object.keys(right).length && left.every(([k, v]) => right[k] === v) && (a?.note ?? "") === (b?.note ?? "");
+};
+
+/** Whether two sheets say the same. A recused judge's marks do not count, so they are not compared. */
+const same = (a, b) => Boolean(a?.recused) === Boolean(b?.recused) && (Boolean(a?.recused) || sameMarks(a, b));
+
+/** The sheet to show for a record: what this phone wants, else what the server has. */
+export const shown = (record) => plain(record?.waiting ?? record?.sent?.wish ?? record?.refused?.wish ?? record?.seen);
+
+/** "unsent", "refused", "sent", or "" where there is nothing to send. */
+export const progress = (record) =>
+  record?.waiting || record?.sent ? "unsent" : record?.refused ? "refused" : record?.seen ? "sent" : "";
+
+const rules = {
+  /** The judge wants this. The base stays that of the first change: what came in between from elsewhere is then a conflict. */
+  edit: (wish, at, epoch, now) => (r) => {
+    const base = r.waiting ? r.waiting.base : r.sent ? r.sent.base : cursor(r.seen);
+    r.waiting = { ...plain(wish), base, changed: now };
+    r.at = at ?? r.at;
+    r.epoch = epoch ?? r.epoch;
+  },
+
+  /** Make the next command of what waits, if there is one, and give it back. */
+  take: (id) => (r) => {
+    if (r.sent) return r.sent;
+    const { waiting, seen } = r;
+    if (!waiting || r.conflict) return null;
+    if (same(waiting, seen)) { r.waiting = null; return null; }
+    const recusal = waiting.recused !== Boolean(seen?.recused);
+    const kind = recusal ? "recusal" : "sheet";
+    r.sent = {
+      id: waiting.kind === kind ? waiting.id : id, kind,
+      path: `/api/${recusal ? "recusals" : "sheets"}/${r.entry}`,
+      body: recusal ? { recused: waiting.recused } : { marks: waiting.marks, note: waiting.note, base: waiting.base },
+      wish: plain(waiting), base: waiting.base,
+    };
+    // Taking a recusal back may have marks to send behind it.
+    if (!recusal || waiting.recused || sameMarks(waiting, seen)) r.waiting = null;
+    return r.sent;
+  },
+
+  /** The server took it. */
+  answered: (id, sheet, epoch) => (r) => {
+    const { sent } = r;
+    if (sent?.id !== id) return;
+    r.sent = null;
+    r.refused = null;
+    const ours = sent.kind === "recusal" ? Boolean(sheet.recused) === sent.wish.recused : same(sent.wish, sheet);
+    if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) {
+      r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch, ...(ours && { id, kind: sent.kind }) };
+    }
+    // Where the answer differs from what was sent, somebody else has written since: the old base makes that a conflict.
+    if (r.waiting && ours) r.waiting.base = `${epoch}:${sheet.seq}`;
+    if (r.waiting && same(r.waiting, r.seen)) r.waiting = null;
+  },
+
+  /** Another device of this judge, or the organiser, wrote the sheet: keep both and ask. */
+  conflicted: (id, sheet, epoch) => (r) => {
+    const { sent } = r;
+    if (sent?.id !== id) return;
+    r.sent = null;
+    if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch };
+    const wish = r.waiting ?? { ...sent.wish, changed: 0 };
+    r.waiting = same(wish, r.seen) ? null : { ...wish, base: cursor(r.seen) };
+    r.conflict = Boolean(r.waiting);
+  },
+
+  chosen: (mine) => (r) => {
+    r.conflict = false;
+    r.waiting = mine && r.waiting ? { ...r.waiting, base: cursor(r.seen), changed: 0 } : null;
+  },
+
+  refused: (id, error, now) => (r) => {
+    if (r.sent?.id !== id) return;
+    r.refused = { ...error, wish: r.sent.wish, at: now };
+    // What was left to send behind the same wish would be refused again and again.
+    if (r.waiting && r.waiting.recused === r.sent.wish.recused && sameMarks(r.waiting, r.sent.wish)) r.waiting = null;
+    r.sent = null;
+  },
+
+  /** The id was used with another body (a restored server): the same wish under a new id. */
+  renamed: (id) => (r) => {
+    if (r.sent?.id !== id) return;
+    r.waiting ??= { ...r.sent.wish, base: r.sent.base, changed: 0 };
+    r.sent = null;
+    delete r.waiting.id;
+    delete r.waiting.kind;
+  },
+
+  again: (now) => (r) => {
+    if (!r.refused) return;
+    if (!r.waiting && !r.sent) r.waiting = { ...r.refused.wish, base: cursor(r.seen), changed: now };
+    r.refused = null;
+  },
+
+  dismissed: () => (r) => { r.refused = null; },
+
+  /** The server's sheet came over the live channel. */
+  see: (sheet, epoch) => (r) => {
+    if (r.seen && r.seen.epoch === epoch && sheet.seq <= r.seen.seq) return;
+    const author = r.seen?.id && same(r.seen, sheet) ? { id: r.seen.id, kind: r.seen.kind } : {};
+    r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch, ...author };
+    if (r.waiting && !r.sent && same(r.waiting, r.seen)) { r.waiting = null; r.conflict = false; }
+    if (r.conflict) r.waiting.base = cursor(r.seen);
+  },
+
+  /** The whole state came. In a new epoch (a backup was restored) what this phone wrote and the state lacks is sent again. */
+  meet: (sheet, epoch) => (r) => {
+    const { seen } = r;
+    if (seen && seen.epoch !== epoch) {
+      const lacks = !sheet || (!same(seen, sheet) && sheet.seq < seen.seq);
+      if (lacks) {
+        const from = r.sent ?? (seen.id ? seen : null);
+        if (from) r.waiting ??= { ...plain(r.sent?.wish ?? seen), changed: 0, id: from.id, kind: from.kind };
+        r.sent = null;
+        r.seen = null;
+        if (r.waiting) r.waiting.base = sheet ? `${epoch}:${sheet.seq}` : null;
+      }
+    }
+    if (sheet) rules.see(sheet, epoch)(r);
+  },
+};
+
+// --- The outbox ---------------------------------------------------------------
+
+export class Outbox {
+  records = new Map();
+  /** Set while sending makes no sense: "link_revoked", "sign_in", "other_judge". Everything is kept. */
+  problem = null;
+  /** The last try did not reach the server. */
+  unreachable = false;
+  /** This browser keeps nothing (a private window, a full phone): said aloud. */
+  fragile = false;
+  /** What the server last said of the contest, for a start without it. */
+  remembered = null;
+
+  #db = null;             // a promise of the database
+  #reopen = 0;
+  #tab = newId();
+  #epoch;
+  #changed;
+  #channel = null;
+  #writing = new Map();   // entry -> writes under way: the copy in memory is ahead of the disk's
+  #flying = new Set();    // entries with a request on its way
+  #pauses = new Map();    // entry -> {tries, until}: the server answered, but not with an answer
+  #pause = { tries: 0, until: 0 };
+  #timer = 0;
+  #pumping = false;
+  #again = false;
+  #hurry = false;
+
+  /** judge: whose; epoch(): of the log the live channel stands in; changed(): called after every change. */
+  constructor(judge, { epoch, changed }) {
+    this.judge = judge;
+    this.#epoch = epoch;
+    this.#changed = changed;
+  }
+
+  async open() {
+    await this.#disk(async (db) => {
+      for (const record of await db.getAll("entries")) this.records.set(record.entry, record);
+      this.remembered = (await db.get("own", "state")) ?? null;
+    });
+    navigator.storage?.persist?.();
+    if (globalThis.BroadcastChannel) {
+      this.#channel = new BroadcastChannel(`contest-judge-${this.judge}`);
+      this.#channel.onmessage = ({ data }) => this.#reread(data.entries);
+    }
+    addEventListener("online", () => this.poke());
+    addEventListener("pagehide", () => { this.#release(); });
+    document.addEventListener("visibilitychange", () => { this.#hurry = document.hidden; this.poke(); });
+    this.#changed();
+    this.#pump();
+    return this;
+  }
+
+  /** Entries whose newest marks the server does not have yet. */
+  get count() {
+    let n = 0;
+    for (const r of this.records.values()) if (r.sent || r.waiting) n += 1;
+    return n;
+  }
+
+  edit(entry, wish) { return this.#change([entry.number], rules.edit(wish, entry.at, this.#epoch(), Date.now())); }
+  choose(entry, mine) { return this.#change([entry], rules.chosen(mine)); }
+  dismiss(entry) { return this.#change([entry], rules.dismissed()); }
+  again(entry) { return this.#change([entry], rules.again(Date.now())); }
+
+  /** The whole state: sheets seen, a new epoch noticed, records of another contest laid aside. */
+  async meet({ epoch, entries, sheets, remember }) {
+    const at = new Map(entries.map((e) => [e.number, e.at]));
+    const foreign = [...this.records.values()].filter((r) => (at.has(r.entry) ? r.at && at.get(r.entry) !== r.at : r.epoch !== epoch));
+    for (const record of foreign) await this.#layAside(record);
+    const bySheet = new Map(sheets.map((s) => [s.entry, s]));
+    const numbers = new Set([...this.records.keys(), ...bySheet.keys()]);
+    await this.#change([...numbers], (r) => {
+      r.at ??= at.get(r.entry) ?? null;
+      r.epoch = epoch;
+      rules.meet(bySheet.get(r.entry), epoch)(r);
+    });
+    this.remembered = remember;
+    await this.#disk((db) => db.put("own", remember, "state"));
+  }
+
+  see(sheet, epoch) { return this.#change([sheet.entry], rules.see(sheet, epoch)); }
+
+  /** Try at once: the network may be back. */
+  poke() {
+    this.#pause = { tries: 0, until: 0 };
+    this.#pauses.clear();
+    this.#pump();
+  }
+
+  stop(problem) { this.problem = problem; this.#changed(); }
+
+  resume() {
+    if (!this.problem) return;
+    this.problem = null;
+    this.#changed();
+    this.poke();
+  }
+
+  /** Everything this phone knows, for the day when nothing else helps. */
+  async everything() {
+    const kept = (await this.#disk((db) => db.getAll("kept"))) ?? [];
+    return { records: [...this.records.values()], kept };
+  }
+
+  // Disk
+
+  /** The database, opened at most once every few seconds; null where there is none. Safari drops it under a sleeping tab. */
+  #opened() {
+    if (this.#db) return this.#db;
+    if (Date.now() < this.#reopen) return null;
+    this.#reopen = Date.now() + REOPEN_MS;
+    const gone = () => { if (this.#db === opening) this.#db = null; };
+    const opening = openDB(`contest-judge-${this.judge}`, 1, {
+      upgrade(db) {
+        db.createObjectStore("entries", { keyPath: "entry" });
+        db.createObjectStore("kept", { autoIncrement: true });
+        db.createObjectStore("own");
+      },
+      terminated: gone,
+    }).then(async (db) => {
+      if (this.fragile) {   // what was changed without a disk is written now
+        const tx = db.transaction("entries", "readwrite", { durability: "strict" });
+        for (const record of this.records.values()) tx.store.put(record);
+        await tx.done;
+        this.fragile = false;
+      }
+      return db;
+    });
+    return (this.#db = opening);
+  }
+
+  async #disk(work) {
+    const opening = this.#opened();
+    if (!opening) return undefined;
+    try {
+      return await work(await opening);
+    } catch (error) {
+      console.warn("IndexedDB failed", error);
+      if (this.#db === opening) this.#db = null;
+      this.fragile = true;
+      this.#changed();
+      return undefined;
+    }
+  }
+
+  /** Apply a rule to records: at once in memory, then on disk in one transaction, then pump. */
+  async #change(entries, rule) {
+    const result = await this.#apply(entries, rule);
+    this.#pump();
+    return result;
+  }
+
+  async #apply(entries, rule) {
+    if (!entries.length) return null;
+    let result = null;
+    for (const entry of entries) {
+      const record = structuredClone(this.records.get(entry) ?? blank(entry));
+      result = rule(record);
+      this.records.set(entry, record);
+      this.#writing.set(entry, (this.#writing.get(entry) ?? 0) + 1);
+    }
+    this.#changed();
+    const written = await this.#disk(async (db) => {
+      const tx = db.transaction("entries", "readwrite", { durability: "strict" });
+      const fresh = new Map();
+      for (const entry of entries) {
+        const record = (await tx.store.get(entry)) ?? blank(entry);
+        result = rule(record);
+        tx.store.put(record);
+        fresh.set(entry, record);
+      }
+      await tx.done;
+      return fresh;
+    });
+    for (const entry of entries) {
+      const left = this.#writing.get(entry) - 1;
+      if (left) this.#writing.set(entry, left); else this.#writing.delete(entry);
+      if (!left && written) this.records.set(entry, written.get(entry));
+    }
+    this.#changed();
+    this.#channel?.postMessage({ entries });
+    return result;
+  }
+
+  async #reread(entries) {
+    for (const entry of entries ?? []) {
+      const record = await this.#disk((db) => db.get("entries", entry));
+      if (this.#writing.has(entry)) continue;
+      if (record) this.records.set(entry, record); else this.records.delete(entry);
+    }
+    this.#changed();
+    this.#pump();
+  }
+
+  async #layAside(record) {
+    await this.#disk(async (db) => {
+      const tx = db.transaction(["entries", "kept"], "readwrite");
+      tx.objectStore("kept").add(record);
+      tx.objectStore("entries").delete(record.entry);
+      await tx.done;
+    });
+    this.records.delete(record.entry);
+  }
+
+  // One tab sends. Web Locks are absent on plain http, so the right to send is a lease in IndexedDB; should two tabs
+  // ever hold it, the server knows the ids.
+
+  async #lease() {
+    const held = await this.#disk(async (db) => {
+      const tx = db.transaction("own", "readwrite");
+      const lease = await tx.store.get("lease");
+      const now = Date.now(), visible = !document.hidden;
+      const free = !lease || lease.tab === this.#tab || lease.until <= now || lease.until > now + LEASE_MS || (visible && !lease.visible);
+      if (free) tx.store.put({ tab: this.#tab, until: now + LEASE_MS, visible }, "lease");
+      await tx.done;
+      return free ? 0 : lease.until;
+    });
+    if (!held) return true;
+    this.#wake(held);
+    return false;
+  }
+
+  #release() {
+    return this.#disk(async (db) => {
+      const tx = db.transaction("own", "readwrite");
+      if ((await tx.store.get("lease"))?.tab === this.#tab) tx.store.delete("lease");
+      await tx.done;
+    });
+  }
+
+  // Sending
+
+  #wake(at) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#pump(), Math.max(0, at - Date.now()) + 10);
+  }
+
+  /** Send whatever is due. Called after every change and by the clock; runs never overlap. */
+  async #pump() {
+    if (this.#pumping) { this.#again = true; return; }
+    this.#pumping = true;
+    try {
+      do {
+        this.#again = false;
+        await this.#sendDue();
+      } while (this.#again);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  async #sendDue() {
+    const now = Date.now();
+    if (this.problem || !this.#epoch()) return;
+    if (this.#pause.until > now) { this.#wake(this.#pause.until); return; }
+    const due = [];
+    let next = Infinity;
+    for (const r of this.records.values()) {
+      if (this.#flying.has(r.entry) || !(r.sent || (r.waiting && !r.conflict))) continue;
+      let at = this.#pauses.get(r.entry)?.until ?? 0;
+      if (!r.sent && !this.#hurry) at = Math.max(at, Math.min(r.waiting.changed, now) + QUIET_MS);
+      if (at <= now) due.push(r); else next = Math.min(next, at);
+    }
+    if (next < Infinity) this.#wake(next);
+    if (!due.length) return;
+    if (!(await this.#lease())) return;
+    due.sort((a, b) => (a.waiting?.changed ?? 0) - (b.waiting?.changed ?? 0));
+    for (const record of due.slice(0, AT_ONCE - this.#flying.size)) this.#send(record.entry);
+  }
+
+  async #send(entry) {
+    this.#flying.add(entry);
+    try {
+      const command = await this.#apply([entry], rules.take(newId()));
+      if (command) await this.#deliver(entry, command);
+    } finally {
+      this.#flying.delete(entry);
+      if (!this.#flying.size && !this.count) this.#release();
+      this.#pump();
+    }
+  }
+
+  async #deliver(entry, { id, path, body }) {
+    let answer;
+    try {
+      answer = await call("PUT", path, body, { id, timeout: TIMEOUT_MS });
+      if (!answer?.sheet) throw new Error("not our server's answer");   // a hotel's sign-in page says 200 to everything
+    } catch (error) {
+      await this.#failed(entry, id, error);
+      return;
+    }
+    this.#reached();
+    this.#pauses.delete(entry);
+    if (answer.sheet.judge !== this.judge) { this.stop("other_judge"); return; }
+    await this.#apply([entry], rules.answered(id, answer.sheet, this.#epoch()));
+  }
+
+  #reached() {
+    this.#pause = { tries: 0, until: 0 };
+    if (this.unreachable) { this.unreachable = false; this.#changed(); }
+  }
+
+  async #failed(entry, id, error) {
+    if (!(error instanceof Refused) || !error.code) {
+      this.unreachable = true;
+      this.#pause = later(this.#pause.tries);
+      this.#changed();
+      return;
+    }
+    this.#reached();
+    const { status, code } = error;
+    if (status === 401) return this.stop(code);
+    if (status >= 500 || status === 429 || status === 408) {
+      this.#pauses.set(entry, later(this.#pauses.get(entry)?.tries ?? 0));
+      return;
+    }
+    if (code === "conflict" && error.body?.sheet) return this.#apply([entry], rules.conflicted(id, error.body.sheet, this.#epoch()));
+    if (code === "id_reuse") return this.#apply([entry], rules.renamed(id));
+    // A refusal counts only if it was this judge who was refused: the phone may have opened another link since.
+    try {
+      const { me } = await call("GET", "/api/state", undefined, { timeout: TIMEOUT_MS });
+      if (me.role !== "judge" || me.id !== this.judge) return this.stop("other_judge");
+    } catch {
+      this.#pauses.set(entry, later(this.#pauses.get(entry)?.tries ?? 0));
+      return;
+    }
+    const { message, params } = error;
+    return this.#apply([entry], rules.refused(id, { code, message, params: params ?? null }, Date.now()));
+  }
+}
+
+const later = (tries) => ({
+  tries: tries + 1,
+  until: Date.now() + (0.5 + Math.random() / 2) * Math.min(LONGEST_WAIT_MS, 1000 * 2 ** tries),
+});
