@@ -188,7 +188,7 @@ def page_at(browser, request):
         context.set_default_timeout(15_000)
         context.add_init_script(TELL_VIOLATIONS)
         if http:
-            context.add_cookies([{"name": name, "value": value, "url": http.url} for name, value in http.cookies.items()])
+            context.add_cookies([{"name": name, "value": value, "url": http.url, "httpOnly": True, "sameSite": "Lax"} for name, value in http.cookies.items()])
         context.on("page", lambda page: watch(page, errors))
         return context.new_page()
 
