@@ -1,0 +1,4431 @@
+"""contest.py: a real-time tattoo contest in one file.
+
+An organiser starts it with one command; collectors enter their tattoos from
+their phones, judges mark them, with or without wifi, and a screen reveals the
+winners. State is a fold over one durable log, and data flows one way:
+
+    tap -> command -> decide -> event -> log (fsync) -> fold -> state -> frames -> sockets
+
+Contents
+    Settings       every default, its unit and help line
+    Errors         every error raised on purpose
+    Records        nouns: state, commands, events, their JSON forms
+    Scoring        marks in, standings out
+    Decisions      the rules: decide, fold, frames
+    Log            durable lines, snapshot, recovery
+    Photos         untrusted bytes to safe files
+    Hub            sockets, heartbeat, what is held, slow readers
+    Desk           the only door from command to fact
+    Web            HTTP to command; state to page
+    Script         the Python face for notebooks and scripts
+    Command line   wiring, subcommands
+
+Each section uses only what stands above it. Importing this module starts
+nothing, patches nothing and opens nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import functools
+import hashlib
+import hmac
+import io
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import typing
+import urllib.error
+import urllib.parse
+import urllib.request
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import bottle
+import gevent
+import gevent.event
+import gevent.local
+import gevent.pool
+import gevent.pywsgi
+import gevent.queue
+import gevent.threadpool
+import geventwebsocket.handler
+import itsdangerous
+import multipart
+import orjson
+import segno
+from immutables import Map
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFilter, ImageOps, ImageStat
+
+__version__ = "0.1.0"
+__all__ = ["Client", "Contest", "ContestError", "Refused", "Settings", "open", "standings"]
+
+
+# --- Settings ---------------------------------------------------------------
+# Everything an organiser may turn, with unit and default. Each is a flag and a
+# CONTEST_<NAME>; an unknown or unreadable one stops the start with a sentence,
+# because a misspelt setting that is silently ignored is found out on stage.
+
+
+def _setting(default, help_line: str):
+    """A field of Settings with its help line."""
+    return field(default=default, metadata={"help": help_line})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one server.
+
+    Read from flags first, then CONTEST_<NAME>, then PORT (for CONTEST_PORT), then the defaults below.
+    """
+
+    data: str = _setting("data", "folder that holds the contest")
+    host: str = _setting("0.0.0.0", "address to listen on")
+    port: int = _setting(8000, "port to listen on; 0 takes a free one")
+    admin_password: str = _setting("", "the organiser's password at every start; empty: by setup link")
+    public_url: str = _setting("", "address printed on QR codes, as https://contest.example")
+    trust_proxy: str = _setting("none", "whose proxy headers are believed: none, fly or one-hop")
+    ping_seconds: float = _setting(30.0, "seconds between two heartbeats")
+    dead_seconds: float = _setting(45.0, "seconds of silence after which a connection is dead")
+    held_messages: int = _setting(1000, "messages held for one who is away, per audience")
+    held_seconds: float = _setting(300.0, "seconds for which they are held")
+    drain_seconds: float = _setting(30.0, "seconds a stopping server waits for requests under way")
+    max_connections: int = _setting(12000, "live connections accepted at once")
+    segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
+    photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Settings:
+        """The settings given by flags and environment.
+
+        flags    {name: text}, as typed on the command line
+        errors   UsageError for an unknown or unreadable setting, naming it
+
+        >>> Settings.read({"CONTEST_PORT": "8100"}).port
+        8100
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        given = {k[8:].lower(): v for k, v in environ.items() if k.startswith("CONTEST_")}
+        if unknown := sorted(set(given) - known):
+            raise UsageError(f"There is no setting CONTEST_{unknown[0].upper()}.")
+        if "PORT" in environ:
+            given.setdefault("port", environ["PORT"])
+        given |= {k: v for k, v in (flags or {}).items() if v is not None}
+        settings = cls(**{name: cls._parsed(name, text) for name, text in given.items()})
+        if settings.trust_proxy not in ("none", "fly", "one-hop"):
+            raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
+        if not 0 <= settings.port <= 65535:
+            raise UsageError("CONTEST_PORT is a number from 0 to 65535.")
+        if settings.admin_password and len(settings.admin_password) < 8:
+            raise UsageError("CONTEST_ADMIN_PASSWORD needs at least 8 characters.")
+        return settings
+
+    @classmethod
+    def _parsed(cls, name: str, text: str):
+        kind = typing.get_type_hints(cls)[name]
+        try:
+            value = kind(text)
+        except ValueError:
+            raise UsageError(f"CONTEST_{name.upper()} is a number, not {text!r}.") from None
+        if kind is not str and (value < 0 or value != value or value == float("inf")):
+            raise UsageError(f"CONTEST_{name.upper()} cannot be {text}.")
+        return value
+
+
+# --- Errors -----------------------------------------------------------------
+# Every error raised on purpose: one root, one level of children. Refused is a
+# rule saying no; the others end the process with their exit code.
+
+
+class ContestError(Exception):
+    """The root of every error this module raises on purpose."""
+
+    status = 500
+    exit_code = 70
+
+
+class Refused(ContestError):
+    """A rule said no: nothing was changed.
+
+    code     stable, for programs: "no_such_entry"
+    text     one plain sentence for people
+    status   the HTTP status
+    extra    more keys for the answer, beside "error"
+    """
+
+    exit_code = 64
+
+    def __init__(self, code: str, text: str, status: int = 400, **extra):
+        super().__init__(text)
+        self.code, self.text, self.status, self.extra = code, text, status, extra
+
+
+class UsageError(ContestError):
+    """A setting or a word of the command line cannot be read."""
+
+    exit_code = 64
+
+
+class LogCorrupt(ContestError):
+    """The log is damaged where a crash cannot explain it. Nothing was changed."""
+
+    exit_code = 65
+
+
+class SyncFailed(ContestError):
+    """A sync failed: what the last batch left on disk is unknown, so the process ends."""
+
+    status = 503
+    exit_code = 74
+
+
+class FolderInUse(ContestError):
+    """Another process writes this data folder."""
+
+    exit_code = 75
+
+
+class NotOurs(ContestError):
+    """The data folder is not ours to write."""
+
+    exit_code = 77
+
+
+def _no_such(kind: str, key) -> Refused:
+    return Refused(f"no_such_{kind}", f"There is no {kind} {key}.", 404)
+
+
+# --- Records ----------------------------------------------------------------
+# The nouns of the contest: what it is (State), what is asked (commands), what
+# happened (events). All are immutable values. Event names are for ever.
+# Nothing here reads a clock, rolls dice or touches a disk.
+
+DEFAULT_CRITERIA = (
+    ("technique", "Technique & cleanliness"),
+    ("composition", "Composition & readability"),
+    ("placement", "Placement & flow"),
+    ("style", "Style"),
+    ("creativity", "Creativity"),
+)
+ENTRY_STATES = ("registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified")
+OUT_STATES = frozenset({"no-show", "withdrawn", "disqualified"})
+PERSONAL = ("title", "artist", "studio", "collector", "phone")
+CONSENT = "2026-1"  # the version of the consent text an entrant ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    id: str
+    name: str
+    weight: float = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    id: str
+    name: str
+    state: str = "open"
+    method: str = "points"
+    criteria: tuple[Criterion, ...] = ()
+    lowest: float = 1
+    highest: float = 10
+    step: float = 0.5
+    places: int = 3
+    minimum: int = 0
+    show_scores: bool = True
+    position: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One who holds a link: a judge, the desk or a host (`role`)."""
+
+    id: str
+    name: str
+    role: str
+    studio: str = ""
+    categories: tuple[str, ...] | None = None  # None: all
+    head: bool = False
+    generation: int = 1  # raised to kill a link
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    large: str
+    thumb: str
+    stencil: str
+    width: int
+    height: int
+    sha256: Map[str, str] = Map()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    number: int
+    category: str
+    photos: tuple[Photo, ...]
+    at: int
+    state: str = "registered"
+    hidden: bool = False
+    title: str = ""
+    artist: str = ""
+    studio: str = ""
+    collector: str = ""
+    phone: str = ""
+    consent: str = ""
+    adult: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One judge's marks for one entry. A criterion that is not judged is absent."""
+
+    entry: int
+    judge: str
+    marks: Map[str, float] = Map()
+    note: str = ""
+    recused: bool = False
+    late: bool = False
+    counted: bool = True
+    seq: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who won. `step` is the furthest step of the reveal whose names were shown; -1: nothing yet."""
+
+    category: str
+    places: tuple[tuple[int, ...], ...]
+    reason: str = ""
+    scores: Map[str, float] = Map()  # {number as text: score}; empty where the decision differs from the standings
+    step: int = -1
+
+    @property
+    def revealed(self) -> tuple[tuple[int, ...], ...]:
+        """The groups whose names are public, best first."""
+        return self.places[max(0, len(self.places) - max(0, self.step)):]
+
+    def place(self, group: int) -> int:
+        """The place of a group: 1 + the number of entries before it."""
+        return 1 + sum(len(g) for g in self.places[:group])
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    mode: str = "wall"
+    category: str = ""
+    step: int = 0
+    phase: str = "ink"
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    entry: int | None = None
+    follow: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the organiser sets for the whole contest."""
+
+    name: str = ""
+    language: str = "en"
+    wall: str = "at-once"
+    publish: str = "placed"
+    calm: bool = False
+    registration: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A command that had an effect: the keyed hash of its body, and the thing it made or changed."""
+
+    body: str
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The contest at one seq. An immutable value: draft, committed state and a snapshot being written share structure."""
+
+    epoch: str = ""
+    seq: int = 0
+    rules: Rules = Rules()
+    categories: Map[str, Category] = Map()
+    judges: Map[str, Judge] = Map()
+    entries: Map[int, Entry] = Map()
+    sheets: Map[int, Map[str, Sheet]] = Map()  # entry -> judge -> sheet
+    after: Map[int, Map[str, Sheet]] = Map()  # sheets that came after the decision: kept, not counted
+    decisions: Map[str, Decision] = Map()
+    screen: Screen = Screen()
+    stage: Stage = Stage()
+    photos: Map[str, int] = Map()  # 32 hex -> entry number
+    seen: Map[str, Seen] = Map()  # command id -> what it did
+    numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
+    judge_ids: int = 0
+
+
+# Commands: imperative. `by`, `at`, `id` and `body` are added by the edge.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What somebody asked for.
+
+    by     "admin", "judge:<id>", "desk:<id>", "host:<id>" or "public"
+    at     ms since 1970, informative
+    id     minted by the asker; the same id has one effect
+    body   keyed hash of what was asked
+    """
+
+    by: str
+    at: int
+    id: str
+    body: str = ""
+
+
+def _command(title: str, /, **fields: type) -> type[Command]:
+    """A command class with these fields, in this order."""
+    made = dataclasses.make_dataclass(
+        title, list(fields.items()), bases=(Command,), frozen=True, slots=True, kw_only=True)
+    made.__module__ = __name__
+    return made
+
+
+ChangeContest = _command("ChangeContest", fields=dict)
+AddCategory = _command("AddCategory", fields=dict)
+ChangeCategory = _command("ChangeCategory", category=str, fields=dict)
+DeleteCategory = _command("DeleteCategory", category=str)
+OpenCategory = _command("OpenCategory", category=str, reason=str)
+StartJudging = _command("StartJudging", category=str)
+CloseJudging = _command("CloseJudging", category=str)
+ReopenCategory = _command("ReopenCategory", category=str, reason=str)
+AnnounceCategory = _command("AnnounceCategory", category=str)
+InviteJudge = _command("InviteJudge", fields=dict)
+RenewJudge = _command("RenewJudge", judge=str)
+RevokeJudge = _command("RevokeJudge", judge=str)
+SubmitEntry = _command("SubmitEntry", fields=dict, photos=list)
+ChangeEntry = _command("ChangeEntry", entry=int, fields=dict)
+SetEntryState = _command("SetEntryState", entry=int, state=str, reason=str)
+HidePhoto = _command("HidePhoto", entry=int)
+ShowPhoto = _command("ShowPhoto", entry=int)
+GiveSheet = _command("GiveSheet", entry=int, judge=str, marks=dict, note=str, base=object)
+RecuseJudge = _command("RecuseJudge", entry=int, judge=str, recused=bool, reason=str)
+DecideWinners = _command("DecideWinners", category=str, places=list, reason=str)
+StepReveal = _command("StepReveal", category=str, step=int, phase=str)
+SetScreen = _command("SetScreen", mode=str, text=str)
+CallToStage = _command("CallToStage", entry=object, follow=bool)
+
+
+# Events: past tense. `private` names the fields that are personal or free text: they stand
+# in the private part of a line, so that a person can be erased without breaking the chain.
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. Folding it never refuses."""
+
+
+def _event(title: str, /, private: tuple[str, ...] = (), **fields: type) -> type[Event]:
+    """An event class with these fields; those named in `private` are kept apart on disk."""
+    made = dataclasses.make_dataclass(
+        title, list(fields.items()), bases=(Event,), frozen=True, slots=True,
+        namespace={"private": frozenset(private)})
+    made.__module__ = __name__
+    return made
+
+
+ContestChanged = _event("ContestChanged", changes=dict)
+CategoryAdded = _event("CategoryAdded", category=str, fields=dict)
+CategoryChanged = _event("CategoryChanged", category=str, changes=dict)
+CategoryDeleted = _event("CategoryDeleted", category=str)
+CategoryOpened = _event("CategoryOpened", ("reason",), category=str, reason=str)
+JudgingStarted = _event("JudgingStarted", category=str)
+JudgingClosed = _event("JudgingClosed", category=str)
+CategoryReopened = _event("CategoryReopened", ("reason",), category=str, reason=str)
+CategoryAnnounced = _event("CategoryAnnounced", category=str)
+JudgeInvited = _event("JudgeInvited", ("name", "studio"), judge=str, name=str, role=str, studio=str,
+                      categories=list, head=bool)
+JudgeRenewed = _event("JudgeRenewed", judge=str)
+JudgeRevoked = _event("JudgeRevoked", judge=str)
+EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, photos=list, consent=str, adult=bool,
+                        title=str, artist=str, studio=str, collector=str, phone=str)
+EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
+EntryMoved = _event("EntryMoved", entry=int, category=str)
+EntryStateChanged = _event("EntryStateChanged", ("reason",), entry=int, state=str, reason=str)
+PhotoHidden = _event("PhotoHidden", entry=int)
+PhotoShown = _event("PhotoShown", entry=int)
+SheetGiven = _event("SheetGiven", ("note",), entry=int, judge=str, marks=dict, note=str, late=bool, counted=bool)
+JudgeRecused = _event("JudgeRecused", ("reason",), entry=int, judge=str, reason=str)
+RecusalLifted = _event("RecusalLifted", ("reason",), entry=int, judge=str, reason=str)
+WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list, scores=dict, reason=str)
+RevealStepped = _event("RevealStepped", category=str, step=int, phase=str)
+ScreenSet = _event("ScreenSet", ("text",), mode=str, text=str)
+StageCalled = _event("StageCalled", entry=object, follow=bool)
+
+EVENTS: Mapping[str, type[Event]] = Map({
+    name: cls for name, cls in globals().items() if isinstance(cls, type) and issubclass(cls, Event) and cls is not Event})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the log: a command that had an effect, and its events."""
+
+    seq: int
+    batch: int
+    at: int
+    type: str
+    by: str
+    id: str
+    body: str
+    events: tuple[Event, ...]
+
+
+def fact_json(fact: Fact) -> tuple[dict, dict]:
+    """A fact as the hashed JSON and the private JSON of its line (empty if nothing is private)."""
+    shown, private = [], {}
+    for index, event in enumerate(fact.events):
+        values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+        kept = {name: values.pop(name) for name in event.private if values[name]}
+        if kept:
+            private[str(index)] = kept
+        shown.append({"type": type(event).__name__} | {k: v for k, v in values.items() if k not in event.private})
+    public = {"seq": fact.seq, "batch": fact.batch, "at": fact.at, "type": fact.type, "by": fact.by,
+              "id": fact.id, "body": fact.body, "events": shown}
+    return public, private
+
+
+def fact_from_json(public: Mapping, private: Mapping) -> Fact:
+    """The fact that a line holds. A private field that is not there (or was erased) is empty."""
+    events = []
+    for index, shown in enumerate(public["events"]):
+        cls = EVENTS[shown["type"]]
+        kept = private.get(str(index), {})
+        events.append(cls(**{
+            f.name: (kept.get(f.name, {} if f.type is dict else "") if f.name in cls.private else shown[f.name])
+            for f in dataclasses.fields(cls)}))
+    return Fact(public["seq"], public["batch"], public["at"], public["type"], public["by"], public["id"],
+                public["body"], tuple(events))
+
+
+def plain(value) -> object:
+    """A record as JSON values."""
+    return orjson.loads(dumps(value))
+
+
+def dumps(value) -> bytes:
+    """Compact JSON bytes of records, maps and plain values. NaN cannot occur: marks are checked at the door."""
+    return orjson.dumps(value, default=_jsonable, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _jsonable(value):
+    if isinstance(value, Map):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@functools.cache
+def _shape(cls: type) -> dict[str, object]:
+    return typing.get_type_hints(cls)
+
+
+def _built(kind, value):
+    """A value read from JSON as the record, tuple or map that `kind` says."""
+    if dataclasses.is_dataclass(kind):
+        shape = _shape(kind)
+        return kind(**{name: _built(shape[name], v) for name, v in value.items() if name in shape})
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(_built(args[0], v) for v in value)
+    if origin is Map:
+        return Map({_built(args[0], k): _built(args[1], v) for k, v in value.items()})
+    if value is not None and args and type(None) in args:
+        return _built(args[0], value)
+    return kind(value) if kind is int else value
+
+
+def state_parts(state: State) -> Iterator[tuple[str, object]]:
+    """A state in pieces of at most 250 things, for a snapshot.
+
+    One encode call over everything would hold the interpreter's lock (50,000 entries: a commit waits 150 ms).
+    """
+    for f in dataclasses.fields(state):
+        value = getattr(state, f.name)
+        if not isinstance(value, Map):
+            yield f.name, value
+            continue
+        pairs = list(value.items())
+        for start in range(0, len(pairs), 250):
+            yield f.name, dict(pairs[start:start + 250])
+
+
+def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
+    """The state whose pieces these are."""
+    shape, fields = _shape(State), {}
+    for name, value in parts:
+        built = _built(shape[name], value)
+        fields[name] = fields[name].update(built) if isinstance(built, Map) and name in fields else built
+    return State(**fields)
+
+
+# --- Scoring ----------------------------------------------------------------
+# Marks in, standings out, a reason for every place. Exact: marks are read as
+# the decimals that were written and kept as fractions; nothing is compared
+# after rounding. Called by Decisions; knows no state.
+
+type_Marks = Mapping[str, float]
+
+
+def _exact(number) -> Fraction:
+    """The decimal that was written: 8.1 is 81/10, not the nearest float."""
+    return Fraction(str(number))
+
+
+def rounded(value: Fraction, digits: int = 2) -> float:
+    """A fraction for print, half up.
+
+    >>> rounded(Fraction(1745, 200))
+    8.73
+    """
+    scale = 10 ** digits
+    return int(value * scale + Fraction(1, 2)) / scale
+
+
+def _mean(values: Iterable[Fraction]) -> Fraction:
+    values = list(values)
+    return sum(values, Fraction(0)) / len(values)
+
+
+def _total(marks: Mapping, criteria: Iterable[Criterion]) -> Fraction:
+    """The weighted mean of one sheet: the sum of weight x mark over the sum of weights."""
+    weights = [_exact(c.weight) for c in criteria]
+    return sum((w * _exact(marks[c.id]) for w, c in zip(weights, criteria)), Fraction(0)) / sum(weights)
+
+
+def _blocks(group: list, key: Callable) -> list[list]:
+    """A group cut into blocks of equal key, highest key first."""
+    keys = {entry: key(entry) for entry in group}
+    return [[e for e in group if keys[e] == k] for k in sorted(set(keys.values()), reverse=True)]
+
+
+def _head_to_head(group: list, totals: Mapping) -> list[list]:
+    """The finest ordered blocks such that every entry of an earlier block beats every entry of every later one.
+
+    A beats B when, of the judges who scored both, more put A above B than B above A.
+    """
+    def beats(a, b) -> bool:
+        common = [j for j in totals[a] if j in totals[b]]
+        return sum((totals[a][j] > totals[b][j]) - (totals[a][j] < totals[b][j]) for j in common) > 0
+
+    # A valid cut keeps the winners of more duels in front, so only that order needs trying.
+    wins = {a: sum(beats(a, b) for b in group if b != a) for a in group}
+    order = sorted(group, key=lambda e: -wins[e])
+    blocks, start = [], 0
+    for cut in range(1, len(order) + 1):
+        if cut == len(order) or all(beats(a, b) for a in order[start:cut] for b in order[cut:]):
+            blocks.append(sorted(order[start:cut]))
+            start = cut
+    return blocks
+
+
+def break_ties(groups: list[tuple[list, str | None]], steps: Iterable[tuple[str, Callable]]) -> list[tuple[list, str]]:
+    """Groups split by each step in turn. No step restarts the chain.
+
+    groups   [(entries, the step that left it alone, or None)], best first
+    steps    [(name, split)], split(entries) -> ordered blocks
+    returns  the same, every group alone or "shared"
+    """
+    for name, split in steps:
+        after = []
+        for group, by in groups:
+            if len(group) == 1:
+                after.append((group, by or name))
+                continue
+            after += [(block, name if len(block) == 1 else None) for block in split(group)]
+        groups = after
+    return [(group, by or "shared") for group, by in groups]
+
+
+def standings(entries: Iterable[int], panel: Iterable[str], criteria: Iterable[Criterion],
+              sheets: Mapping[tuple[str, int], type_Marks], recused: Iterable[tuple[str, int]] = (),
+              places: int = 3) -> dict:
+    """Rank the entries of one category by points, best first.
+
+    entries  the pool: numbers, without those that are out
+    panel    the judges whose sheets are read
+    sheets   {(judge, entry): {criterion: mark}}; a missing mark is "not judged"
+    recused  {(judge, entry)}: left out, never missing, never zero
+    places   how many awards there are (count)
+    returns  {"provisional", "rows": [{"place", "entry", "score", "judges", "spread", "tied_with", "decided_by"}],
+             "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]]}
+
+    Source: shared definitions of docs/scoring.md, "Points" and "Chain"; standard competition ranking ("1224").
+
+    >>> both = {("ana", 1): {"t": 8}, ("ana", 2): {"t": 8}, ("ana", 3): {"t": 5}}
+    >>> [(r["place"], r["entry"]) for r in standings([1, 2, 3], ["ana"], [Criterion("t", "T")], both)["rows"]]
+    [(1, 1), (1, 2), (3, 3)]
+    """
+    entries, panel, criteria, recused = sorted(entries), list(panel), list(criteria), set(recused)
+    full = {pair: marks for pair, marks in sheets.items()
+            if pair not in recused and criteria and all(c.id in marks for c in criteria)}
+    totals = {e: {j: _total(full[j, e], criteria) for j in panel if (j, e) in full} for e in entries}
+    ranked = [e for e in entries if totals[e]]
+    missing = [(j, e) for e in entries for j in panel if (j, e) not in recused and (j, e) not in full]
+    steps = [("mean", lambda group: _blocks(group, lambda e: _mean(totals[e].values())))]
+    steps += [(f"criterion:{c.id}", lambda group, c=c: _blocks(
+        group, lambda e: _mean(_exact(full[j, e][c.id]) for j in totals[e]))) for c in criteria]
+    steps.append(("head-to-head", lambda group: _head_to_head(group, totals)))
+    rows = _rows(break_ties([(ranked, None)] if ranked else [], steps), totals)
+    shared = {tuple(sorted([r["entry"], *r["tied_with"]])) for r in rows if r["tied_with"] and r["place"] <= places}
+    return {"provisional": bool(missing), "rows": rows, "unranked": [e for e in entries if not totals[e]],
+            "missing": [{"judge": j, "entry": e} for j, e in missing],
+            "flags": [f"spread:{r['entry']}" for r in rows if r["spread"] >= 3],
+            "unresolved": sorted(map(list, shared))}
+
+
+def _rows(groups: list[tuple[list, str]], totals: Mapping) -> list[dict]:
+    rows, place = [], 1
+    for group, by in groups:
+        for entry in sorted(group):
+            each = list(totals[entry].values())
+            rows.append({"place": place, "entry": entry, "score": rounded(_mean(each)), "judges": len(each),
+                         "spread": rounded(max(each) - min(each)), "tied_with": [e for e in group if e != entry],
+                         "decided_by": by})
+        place += len(group)
+    return rows
+
+
+# --- Decisions --------------------------------------------------------------
+# The rules. decide: what a command makes happen, or why not. fold: the state
+# after a fact; it never refuses. frames: who is told what. Pure: Desk calls
+# them at the door, recovery calls fold again and must get the same state.
+# `view` alone knows who may see what; a page's state and a socket's message
+# are both made of it, so one cannot know more than the other.
+
+
+def _text(most: int = 300, least: int = 0) -> Callable:
+    """A checker of one line (or a few) of text that a person typed."""
+    def check(name: str, value) -> str:
+        if not isinstance(value, str):
+            raise Refused("bad_field", f"{name} is a text.", field=name)
+        value = value.strip()
+        if len(value) > most:
+            raise Refused("bad_field", f"{name} is longer than {most} characters.", field=name)
+        if len(value) < least:
+            raise Refused("missing_field", f"{name} is missing.", field=name)
+        if any(ord(c) < 32 and c not in "\n\t" or ord(c) == 127 for c in value):
+            raise Refused("bad_field", f"{name} holds a control character.", field=name)
+        return value
+    return check
+
+
+def _choice(*words: str) -> Callable:
+    def check(name: str, value) -> str:
+        if value not in words or not isinstance(value, str):
+            raise Refused("bad_field", f"{name} is one of {', '.join(words)}.", field=name)
+        return value
+    return check
+
+
+def _flag(name: str, value) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("bad_field", f"{name} is true or false.", field=name)
+    return value
+
+
+def _number(low, high, whole: bool = False) -> Callable:
+    def check(name: str, value):
+        fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and low <= value <= high
+        if not fits:
+            raise Refused("bad_field", f"{name} is a number from {low} to {high}.", field=name)
+        return value
+    return check
+
+
+def _criteria(name: str, value) -> list[dict]:
+    """1 to 20 criteria with an id each; ids are made from names where absent."""
+    if not isinstance(value, list) or not 1 <= len(value) <= 20:
+        raise Refused("bad_field", "A category has 1 to 20 criteria.", field=name)
+    made, taken = [], set()
+    for item in value:
+        if not isinstance(item, dict):
+            raise Refused("bad_field", "A criterion is {name, weight}.", field=name)
+        item = _checked({"id": _text(40), "name": _text(120, 1), "weight": _number(0.001, 1000)}, item, ("name",))
+        key = _slug(item.get("id") or item["name"], taken)
+        taken.add(key)
+        made.append({"id": key, "name": item["name"], "weight": item.get("weight", 1)})
+    return made
+
+
+def _names(name: str, value) -> list[str] | None:
+    if value is not None and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
+        raise Refused("bad_field", f"{name} is a list of ids, or null for all.", field=name)
+    return value
+
+
+RULES_FIELDS = {
+    "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
+    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
+CATEGORY_FIELDS = {
+    "name": _text(120, 1), "method": _choice("points"), "criteria": _criteria, "places": _number(1, 20, True),
+    "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
+    "show_scores": _flag, "position": _number(1, 1000, True)}
+JUDGE_FIELDS = {
+    "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
+ENTRY_FIELDS = {
+    "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
+    "phone": _text(60)}
+
+
+def _checked(table: Mapping[str, Callable], given: Mapping, needed: Iterable[str] = ()) -> dict:
+    """The given fields, each checked by its row of the table. An unknown one is refused, never ignored."""
+    for name in given:
+        if name not in table:
+            raise Refused("unknown_field", f"There is no field {name}.", field=str(name))
+    for name in needed:
+        if name not in given:
+            raise Refused("missing_field", f"{name} is missing.", field=name)
+    return {name: table[name](name, value) for name, value in given.items()}
+
+
+def _slug(name: str, taken: Iterable[str]) -> str:
+    """An id made of a name: "Black & Grey" -> "black-grey"; numbered where it is taken."""
+    base = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(str.maketrans("äöüßáàâéèêíìóòôúùñçå", "aousaaaeeeiiooouunca")))
+    base = base.strip("-")[:40].strip("-") or "category"
+    taken, number = set(taken), 2
+    found = base
+    while found in taken:
+        found, number = f"{base}-{number}", number + 1
+    return found
+
+
+def _category(state: State, category: str, *allowed: str) -> Category:
+    found = state.categories.get(category)
+    if found is None:
+        raise _no_such("category", category)
+    if allowed and found.state not in allowed:
+        raise Refused("wrong_state", f"{found.name} is {found.state}; it would have to be {' or '.join(allowed)}.", 409)
+    return found
+
+
+def _entry(state: State, number: int) -> Entry:
+    if number not in state.entries:
+        raise _no_such("entry", number)
+    return state.entries[number]
+
+
+def _judge(state: State, judge: str, *roles: str) -> Judge:
+    found = state.judges.get(judge)
+    if found is None or (roles and found.role not in roles):
+        raise _no_such("judge", judge)
+    return found
+
+
+def _entries_of(state: State, category: str) -> list[Entry]:
+    return sorted((e for e in state.entries.values() if e.category == category), key=lambda e: e.number)
+
+
+def _sits_on(judge: Judge, category: str) -> bool:
+    return judge.role == "judge" and (judge.categories is None or category in judge.categories)
+
+
+def category_standings(state: State, category: str) -> dict:
+    """The standings of a category as `standings` gives them, with its id and method.
+
+    A judge whose link was revoked stays on the panel with what was judged, and is missing nowhere.
+    """
+    found = _category(state, category)
+    pool = [e.number for e in _entries_of(state, category) if e.state not in OUT_STATES]
+    seats = [j for j in state.judges.values() if _sits_on(j, category)]
+    sheets = {(s.judge, n): s for n in pool for s in state.sheets.get(n, {}).values()}
+    recused = {pair for pair, sheet in sheets.items() if sheet.recused}
+    recused |= {(j.id, n) for j in seats if j.revoked for n in pool if not _complete(found, sheets.get((j.id, n)))}
+    marks = {pair: sheet.marks for pair, sheet in sheets.items()}
+    result = standings(pool, [j.id for j in seats], found.criteria, marks, recused, found.places)
+    return {"category": category, "method": found.method} | result
+
+
+def _complete(category: Category, sheet: Sheet | None) -> bool:
+    return sheet is not None and all(c.id in sheet.marks for c in category.criteria)
+
+
+def _podium(table: Mapping, places: int) -> list[list[int]]:
+    """The groups of entries that the standings place among the awards, best first."""
+    groups: dict[int, list[int]] = {}
+    for row in table["rows"]:
+        if row["place"] <= places:
+            groups.setdefault(row["place"], []).append(row["entry"])
+    return list(groups.values())
+
+
+def decide(state: State, command: Command) -> tuple[Event, ...]:
+    """What a command makes happen; nothing at all where it changes nothing.
+
+    errors   Refused: the rule that says no, state unchanged
+    """
+    return tuple(_decide(command, state))
+
+
+@functools.singledispatch
+def _decide(command: Command, state: State) -> Iterable[Event]:
+    raise TypeError(f"no rule for {type(command).__name__}")
+
+
+@_decide.register(ChangeContest)
+def _change_contest(command, state):
+    changes = _checked(RULES_FIELDS, command.fields)
+    changes = {k: v for k, v in changes.items() if getattr(state.rules, k) != v}
+    return [ContestChanged(changes)] if changes else []
+
+
+def _check_scale(lowest, highest, step) -> None:
+    if not lowest < highest or (_exact(highest) - _exact(lowest)) % _exact(step):
+        raise Refused("bad_field", "Marks go from lowest to highest in whole steps.", field="step")
+
+
+@_decide.register(AddCategory)
+def _add_category(command, state):
+    fields = _checked(CATEGORY_FIELDS, command.fields, ("name",))
+    _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
+    fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
+    last = len(state.categories) + 1
+    fields["position"] = min(fields.get("position", last), last)
+    return [CategoryAdded(_slug(fields["name"], state.categories), fields)]
+
+
+@_decide.register(ChangeCategory)
+def _change_category(command, state):
+    found = _category(state, command.category)
+    changes = _checked(CATEGORY_FIELDS, command.fields)
+    if {"criteria", "method", "lowest", "highest", "step"} & set(changes) and any(
+            state.sheets.get(e.number) for e in _entries_of(state, found.id)):
+        raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
+    if "places" in changes and found.state in ("decided", "announced"):
+        raise Refused("wrong_state", f"{found.name} is {found.state}: its awards stay.", 409)
+    scale = {k: changes.get(k, getattr(found, k)) for k in ("lowest", "highest", "step")}
+    _check_scale(**scale)
+    if "position" in changes:
+        changes["position"] = min(changes["position"], len(state.categories))
+    return [CategoryChanged(found.id, changes)] if changes else []
+
+
+@_decide.register(DeleteCategory)
+def _delete_category(command, state):
+    found = _category(state, command.category)
+    if _entries_of(state, found.id):
+        raise Refused("category_not_empty", f"{found.name} has entries: move them first.", 409)
+    return [CategoryDeleted(found.id)]
+
+
+@_decide.register(StartJudging)
+def _start_judging(command, state):
+    return [JudgingStarted(_category(state, command.category, "open").id)]
+
+
+@_decide.register(CloseJudging)
+def _close_judging(command, state):
+    return [JudgingClosed(_category(state, command.category, "judging").id)]
+
+
+@_decide.register(OpenCategory)
+def _open_category(command, state):
+    found = _category(state, command.category, "judging")
+    reason = _text(1000)("reason", command.reason)
+    if not reason and any(state.sheets.get(e.number) for e in _entries_of(state, found.id)):
+        raise Refused("reason_needed", f"{found.name} has sheets already: say why it is opened again.")
+    return [CategoryOpened(found.id, reason)]
+
+
+@_decide.register(ReopenCategory)
+def _reopen_category(command, state):
+    found = _category(state, command.category, "closed", "decided")
+    reason = _text(1000)("reason", command.reason)
+    if not reason:
+        raise Refused("reason_needed", f"Say why {found.name} is judged again.")
+    if found.id in state.decisions and state.decisions[found.id].revealed:
+        raise Refused("wrong_state", f"A place of {found.name} has been revealed: it cannot be judged again.", 409)
+    return [CategoryReopened(found.id, reason)]
+
+
+@_decide.register(AnnounceCategory)
+def _announce_category(command, state):
+    return [CategoryAnnounced(_category(state, command.category, "decided").id)]
+
+
+@_decide.register(InviteJudge)
+def _invite_judge(command, state):
+    fields = {"studio": "", "categories": None, "head": False} | _checked(JUDGE_FIELDS, command.fields, ("name", "role"))
+    for category in fields["categories"] or ():
+        _category(state, category)
+    return [JudgeInvited(f"j{state.judge_ids + 1}", **fields)]
+
+
+@_decide.register(RenewJudge)
+def _renew_judge(command, state):
+    return [JudgeRenewed(_judge(state, command.judge).id)]
+
+
+@_decide.register(RevokeJudge)
+def _revoke_judge(command, state):
+    return [] if _judge(state, command.judge).revoked else [JudgeRevoked(command.judge)]
+
+
+@_decide.register(SubmitEntry)
+def _submit_entry(command, state):
+    given = dict(command.fields)
+    ticks = {name: given.pop(name, False) for name in ("consent", "adult")}
+    fields = _checked(ENTRY_FIELDS, given, ("category", "collector"))
+    found = _category(state, fields.pop("category"))
+    if ticks["consent"] is not True:
+        raise Refused("consent_missing", "The collector's consent to show the photo is missing.")
+    if ticks["adult"] is not True:
+        raise Refused("adult_missing", "Only adults may enter.")
+    if not command.photos:
+        raise Refused("photo_missing", "The photo is missing.")
+    if not state.rules.registration and command.by == "public":
+        raise Refused("registration_closed", "Registration is closed.", 409)
+    if found.state != "open":
+        raise Refused("category_closed", f"{found.name} takes no more entries.", 409)
+    names = {name: fields.get(name, "") for name in PERSONAL}
+    return [EntrySubmitted(state.numbers + 1, found.id, command.photos, CONSENT, True, **names)]
+
+
+@_decide.register(ChangeEntry)
+def _change_entry(command, state):
+    entry = _entry(state, command.entry)
+    changes = _checked(ENTRY_FIELDS, command.fields)
+    events = []
+    target = changes.pop("category", entry.category)
+    if target != entry.category:
+        _category(state, target, "open", "judging")
+        _category(state, entry.category, "open", "judging", "closed")
+        events.append(EntryMoved(entry.number, target))
+    changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
+    return events + ([EntryChanged(entry.number, changes)] if changes else [])
+
+
+@_decide.register(SetEntryState)
+def _set_entry_state(command, state):
+    entry = _entry(state, command.entry)
+    reason = _text(1000)("reason", command.reason)
+    if command.state == "disqualified" and not reason:
+        raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
+    return [EntryStateChanged(entry.number, command.state, reason)] if entry.state != command.state else []
+
+
+@_decide.register(HidePhoto)
+def _hide_photo(command, state):
+    return [] if _entry(state, command.entry).hidden else [PhotoHidden(command.entry)]
+
+
+@_decide.register(ShowPhoto)
+def _show_photo(command, state):
+    return [PhotoShown(command.entry)] if _entry(state, command.entry).hidden else []
+
+
+@_decide.register(GiveSheet)
+def _give_sheet(command, state):
+    entry, judge, found = _seat(state, command.entry, command.judge)
+    marks = _checked_marks(found, command.marks)
+    now = _sheet(state, entry.number, judge.id)
+    if (command.base or 0) != (now.seq if now else 0):
+        raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
+                      sheet=plain(now) if now else None)
+    note = _text(2000)("note", command.note)
+    return [SheetGiven(entry.number, judge.id, marks, note, found.state not in ("judging",),
+                       found.state in ("judging", "closed"))]
+
+
+@_decide.register(RecuseJudge)
+def _recuse_judge(command, state):
+    entry, judge, _ = _seat(state, command.entry, command.judge)
+    reason = _text(1000)("reason", command.reason)
+    now = _sheet(state, entry.number, judge.id)
+    if command.recused == bool(now and now.recused):
+        return []
+    return [(JudgeRecused if command.recused else RecusalLifted)(entry.number, judge.id, reason)]
+
+
+def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category]:
+    """The entry, the judge who may judge it, and its category; else Refused."""
+    entry = _entry(state, number)
+    found, seat = _category(state, entry.category), _judge(state, judge, "judge")
+    if not _sits_on(seat, entry.category):
+        raise Refused("not_allowed", f"{found.name} is not yours to judge.", 403)
+    if found.state == "open":
+        raise Refused("not_judging", f"Judging of {found.name} has not begun.", 409)
+    if entry.state in OUT_STATES:
+        raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
+    return entry, seat, found
+
+
+def _checked_marks(category: Category, marks) -> dict:
+    if not isinstance(marks, dict):
+        raise Refused("bad_mark", "Marks are {criterion: number}.")
+    known = {c.id for c in category.criteria}
+    for name, mark in marks.items():
+        if name not in known:
+            raise Refused("unknown_criterion", f"{category.name} has no criterion {name}.")
+        fits = isinstance(mark, (int, float)) and not isinstance(mark, bool) and category.lowest <= mark <= category.highest
+        if not fits or (_exact(mark) - _exact(category.lowest)) % _exact(category.step):
+            raise Refused("bad_mark", f"A mark is a number from {category.lowest} to {category.highest} "
+                                      f"in steps of {category.step}.", criterion=name)
+    return dict(marks)
+
+
+def _sheet(state: State, entry: int, judge: str) -> Sheet | None:
+    """The newest sheet of a judge for an entry, counted or not."""
+    return state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
+
+
+@_decide.register(DecideWinners)
+def _decide_winners(command, state):
+    found = _category(state, command.category, "closed", "decided")
+    if found.id in state.decisions and state.decisions[found.id].revealed:
+        raise Refused("wrong_state", f"A place of {found.name} has been revealed: its winners stay.", 409)
+    places = _checked_places(state, found, command.places)
+    reason = _text(1000)("reason", command.reason)
+    table = category_standings(state, found.id)
+    same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
+    if not reason and (not same or table["provisional"] or table["unresolved"]):
+        raise Refused("reason_needed", "These winners differ from the standings, or the standings are not complete: say why.",
+                      differs=not same, provisional=table["provisional"], unresolved=table["unresolved"])
+    scores = {str(r["entry"]): r["score"] for r in table["rows"] for g in places if r["entry"] in g} if same else {}
+    return [WinnersDecided(found.id, places, scores, reason)]
+
+
+def _checked_places(state: State, category: Category, places) -> list[list[int]]:
+    whole = isinstance(places, list) and all(
+        isinstance(g, list) and g and all(type(n) is int for n in g) for g in places)
+    if not whole:
+        raise Refused("bad_field", "Places are lists of entry numbers, best first: [[118], [121, 130]].", field="places")
+    named = [n for group in places for n in group]
+    if len(set(named)) != len(named):
+        raise Refused("bad_field", "An entry can have one place only.", field="places")
+    if any(sum(map(len, places[:i])) >= category.places for i in range(len(places))):
+        raise Refused("bad_field", f"{category.name} has {category.places} places.", field="places")
+    for number in named:
+        entry = _entry(state, number)
+        if entry.category != category.id:
+            raise Refused("bad_field", f"Entry {number} is not in {category.name}.", field="places")
+        if entry.state in OUT_STATES:
+            raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
+    return places
+
+
+@_decide.register(StepReveal)
+def _step_reveal(command, state):
+    found = _category(state, command.category)
+    decision = state.decisions.get(found.id)
+    if decision is None:
+        raise Refused("not_decided", f"The winners of {found.name} are not decided.", 409)
+    _choice("stencil", "ink")("phase", command.phase)
+    groups = len(decision.places)
+    last = groups + 1
+    _number(0, last, True)("step", command.step)
+    if command.step > decision.step + 1:
+        raise Refused("step_skipped", f"Step {decision.step + 1} of {found.name} comes first.", 409)
+    phase = command.phase if 1 <= command.step <= groups else "ink"
+    if state.screen == Screen("reveal", found.id, command.step, phase):
+        return []
+    ends = phase == "ink" and command.step == max(1, groups) and found.state == "decided"
+    return [RevealStepped(found.id, command.step, phase)] + ([CategoryAnnounced(found.id)] if ends else [])
+
+
+@_decide.register(SetScreen)
+def _set_screen(command, state):
+    mode = _choice("wall", "stage", "reveal", "black", "message")("mode", command.mode)
+    if mode == "reveal" and not state.screen.category:
+        raise Refused("not_decided", "No reveal has begun.", 409)
+    text = _text(300, 1 if mode == "message" else 0)("text", command.text) if mode == "message" else ""
+    return [ScreenSet(mode, text)] if (state.screen.mode, state.screen.text) != (mode, text) else []
+
+
+@_decide.register(CallToStage)
+def _call_to_stage(command, state):
+    if command.entry is None:
+        return [StageCalled(None, command.follow)]
+    if type(command.entry) is not int:
+        raise Refused("bad_field", "entry is an entry number, or null.", field="entry")
+    entry = _entry(state, command.entry)
+    if entry.state in OUT_STATES:
+        raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
+    moved = [EntryStateChanged(entry.number, "on-stage", "")] if entry.state != "on-stage" else []
+    return [StageCalled(entry.number, command.follow), *moved]
+
+
+def fold(state: State, fact: Fact) -> State:
+    """The state after a fact. An event is a fact: nothing is refused here."""
+    for event in fact.events:
+        state = _fold(event, state, fact)
+    changes = {"seq": fact.seq}
+    if fact.id:
+        changes["seen"] = state.seen.set(fact.id, Seen(fact.body, *map(str, thing_of(fact))))
+    return dataclasses.replace(state, **changes)
+
+
+def _with(state: State, collection: str, key, **changes) -> State:
+    """A state in which one record of a collection has changed."""
+    records = getattr(state, collection)
+    return dataclasses.replace(state, **{collection: records.set(key, dataclasses.replace(records[key], **changes))})
+
+
+@functools.singledispatch
+def _fold(event: Event, state: State, fact: Fact) -> State:
+    raise TypeError(f"no fold for {type(event).__name__}")
+
+
+@_fold.register(ContestChanged)
+def _(event, state, fact):
+    return dataclasses.replace(state, rules=dataclasses.replace(state.rules, **event.changes))
+
+
+def _category_fields(fields: Mapping) -> dict:
+    fields = {k: v for k, v in fields.items() if k != "position"}
+    if "criteria" in fields:
+        fields["criteria"] = tuple(Criterion(**c) for c in fields["criteria"])
+    return fields
+
+
+def _ordered(categories: Map, moved: str, position: int) -> Map:
+    """Categories numbered 1, 2, 3 with one of them at a position."""
+    order = sorted((c for c in categories.values() if c.id != moved), key=lambda c: c.position)
+    order.insert(position - 1, categories[moved])
+    return Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(order, 1)})
+
+
+@_fold.register(CategoryAdded)
+def _(event, state, fact):
+    made = Category(event.category, **_category_fields(event.fields))
+    return dataclasses.replace(
+        state, categories=_ordered(state.categories.set(made.id, made), made.id, event.fields["position"]))
+
+
+@_fold.register(CategoryChanged)
+def _(event, state, fact):
+    state = _with(state, "categories", event.category, **_category_fields(event.changes))
+    if "position" in event.changes:
+        return dataclasses.replace(
+            state, categories=_ordered(state.categories, event.category, event.changes["position"]))
+    return state
+
+
+@_fold.register(CategoryDeleted)
+def _(event, state, fact):
+    left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
+    return dataclasses.replace(
+        state, categories=Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(left, 1)}))
+
+
+@_fold.register(CategoryOpened)
+def _(event, state, fact):
+    return _with(state, "categories", event.category, state="open")
+
+
+@_fold.register(JudgingStarted)
+def _(event, state, fact):
+    return _with(state, "categories", event.category, state="judging")
+
+
+@_fold.register(JudgingClosed)
+def _(event, state, fact):
+    return _with(state, "categories", event.category, state="closed")
+
+
+@_fold.register(CategoryReopened)
+def _(event, state, fact):
+    # What came after the decision counts from now on: nothing a judge gave is lost.
+    state = _with(state, "categories", event.category, state="judging")
+    for entry in _entries_of(state, event.category):
+        for sheet in state.after.get(entry.number, {}).values():
+            state = _put_sheet(state, dataclasses.replace(sheet, counted=True))
+    screen = Screen() if state.screen.category == event.category else state.screen
+    return dataclasses.replace(state, decisions=_without(state.decisions, event.category), screen=screen)
+
+
+def _without(records: Map, key) -> Map:
+    return records.delete(key) if key in records else records
+
+
+@_fold.register(CategoryAnnounced)
+def _(event, state, fact):
+    state = _with(state, "categories", event.category, state="announced")
+    decision = state.decisions[event.category]
+    return _with(state, "decisions", event.category, step=max(decision.step, len(decision.places)))
+
+
+@_fold.register(JudgeInvited)
+def _(event, state, fact):
+    seats = None if event.categories is None else tuple(event.categories)
+    made = Judge(event.judge, event.name, event.role, event.studio, seats, event.head)
+    return dataclasses.replace(state, judges=state.judges.set(made.id, made), judge_ids=state.judge_ids + 1)
+
+
+@_fold.register(JudgeRenewed)
+def _(event, state, fact):
+    return _with(state, "judges", event.judge, generation=state.judges[event.judge].generation + 1, revoked=False)
+
+
+@_fold.register(JudgeRevoked)
+def _(event, state, fact):
+    return _with(state, "judges", event.judge, generation=state.judges[event.judge].generation + 1, revoked=True)
+
+
+@_fold.register(EntrySubmitted)
+def _(event, state, fact):
+    photos = tuple(Photo(**(p | {"sha256": Map(p["sha256"])})) for p in event.photos)
+    names = {name: getattr(event, name) for name in PERSONAL}
+    made = Entry(event.entry, event.category, photos, fact.at, consent=event.consent, adult=event.adult, **names)
+    known = state.photos
+    for photo in photos:
+        known = known.set(photo.large[:32], made.number)
+    return dataclasses.replace(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
+
+
+@_fold.register(EntryChanged)
+def _(event, state, fact):
+    return _with(state, "entries", event.entry, **event.changes)
+
+
+@_fold.register(EntryMoved)
+def _(event, state, fact):
+    return _with(state, "entries", event.entry, category=event.category)
+
+
+@_fold.register(EntryStateChanged)
+def _(event, state, fact):
+    return _with(state, "entries", event.entry, state=event.state, reason=event.reason)
+
+
+@_fold.register(PhotoHidden)
+def _(event, state, fact):
+    return _with(state, "entries", event.entry, hidden=True)
+
+
+@_fold.register(PhotoShown)
+def _(event, state, fact):
+    return _with(state, "entries", event.entry, hidden=False)
+
+
+def _put_sheet(state: State, sheet: Sheet) -> State:
+    """A state with this sheet as the judge's newest: among the counted, or beside them once the winners are decided."""
+    name, other = ("sheets", "after") if sheet.counted else ("after", "sheets")
+    kept = {name: _set_sheet(getattr(state, name), sheet)}
+    if sheet.counted and sheet.judge in state.after.get(sheet.entry, {}):
+        kept[other] = state.after.set(sheet.entry, state.after[sheet.entry].delete(sheet.judge))
+    return dataclasses.replace(state, **kept)
+
+
+def _set_sheet(sheets: Map, sheet: Sheet) -> Map:
+    return sheets.set(sheet.entry, sheets.get(sheet.entry, Map()).set(sheet.judge, sheet))
+
+
+@_fold.register(SheetGiven)
+def _(event, state, fact):
+    was = _sheet(state, event.entry, event.judge)
+    return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
+                                   event.late, event.counted, fact.seq, fact.by))
+
+
+def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
+    was = _sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
+    return _put_sheet(state, dataclasses.replace(was, recused=recused, seq=fact.seq, by=fact.by))
+
+
+@_fold.register(JudgeRecused)
+def _(event, state, fact):
+    return _recusal(state, event, fact, True)
+
+
+@_fold.register(RecusalLifted)
+def _(event, state, fact):
+    return _recusal(state, event, fact, False)
+
+
+@_fold.register(WinnersDecided)
+def _(event, state, fact):
+    made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores))
+    state = _with(state, "categories", event.category, state="decided")
+    return dataclasses.replace(state, decisions=state.decisions.set(event.category, made))
+
+
+@_fold.register(RevealStepped)
+def _(event, state, fact):
+    state = dataclasses.replace(state, screen=Screen("reveal", event.category, event.step, event.phase))
+    if event.phase == "stencil":
+        return state
+    return _with(state, "decisions", event.category, step=max(event.step, state.decisions[event.category].step))
+
+
+@_fold.register(ScreenSet)
+def _(event, state, fact):
+    return dataclasses.replace(state, screen=dataclasses.replace(state.screen, mode=event.mode, text=event.text))
+
+
+@_fold.register(StageCalled)
+def _(event, state, fact):
+    return dataclasses.replace(state, stage=Stage(event.entry, event.follow))
+
+
+# Who sees what. A thing is named by its kind and key; `view` is the thing as a channel may see it, None if not at all.
+
+CHANNELS = ("public", "judge", "desk", "host", "admin")
+STAFF = frozenset({"desk", "host", "admin"})
+
+
+def view(state: State, channel: str, kind: str, key=None) -> dict | None:
+    """A thing as a channel may see it, or None.
+
+    channel   "public", "judge", "desk", "host", "admin", or "judge:<id>" for what is that judge's own
+    """
+    if channel.startswith("judge:"):
+        own = kind == "sheet" and key[1] == channel[6:]
+        return _sheet_view(state, key) if own else None
+    return _VIEWS[kind](state, channel, key)
+
+
+def _contest_view(state, channel, key):
+    return plain(state.rules)
+
+
+def _category_view(state, channel, key):
+    return plain(state.categories[key]) if key in state.categories else None
+
+
+def _photo_view(photo: Photo) -> dict:
+    return {name: getattr(photo, name) for name in ("large", "thumb", "stencil", "width", "height")}
+
+
+def _is_named(state: State, entry: Entry) -> bool:
+    """Whether everybody may know who made an entry and who wears it."""
+    decision, category = state.decisions.get(entry.category), state.categories.get(entry.category)
+    if decision is None or category is None:
+        return False
+    everybody = category.state == "announced" and state.rules.publish == "all"
+    return everybody or any(entry.number in group for group in decision.revealed)
+
+
+def _entry_view(state, channel, key):
+    entry = state.entries.get(key)
+    if entry is None or (channel == "public" and not _is_public(state, entry)):
+        return None
+    photos = [_photo_view(p) for p in entry.photos] if channel in STAFF or not entry.hidden else []
+    seen = {"number": entry.number, "category": entry.category, "state": entry.state, "hidden": entry.hidden,
+            "photo": photos[0] if photos else None, "photos": photos, "at": entry.at}
+    if channel in STAFF or _is_named(state, entry):
+        seen |= {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
+    if channel in ("desk", "admin"):
+        seen |= {"phone": entry.phone, "adult": entry.adult}
+    return seen
+
+
+def _is_public(state: State, entry: Entry) -> bool:
+    if entry.hidden or entry.state in ("withdrawn", "disqualified"):
+        return False
+    return state.rules.wall == "at-once" or entry.state in ("checked-in", "called", "on-stage") or _is_named(state, entry)
+
+
+def _judge_view(state, channel, key):
+    return plain(state.judges[key]) if channel == "admin" and key in state.judges else None
+
+
+def _sheet_view(state, key):
+    sheet = _sheet(state, *key)
+    return plain(sheet) if sheet else None
+
+
+def _all_sheets_view(state, channel, key):
+    return _sheet_view(state, key) if channel == "admin" else None
+
+
+def _decision_view(state, channel, key):
+    if channel not in ("admin", "host") or key not in state.decisions:
+        return None
+    decision = state.decisions[key]
+    return plain(decision) | {"revealed": len(decision.revealed)}
+
+
+def _winner(state: State, decision: Decision, number: int) -> dict:
+    """One revealed entry, with its score where the category shows scores."""
+    entry = state.entries[number]
+    seen = {"number": number} | {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
+    seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and not entry.hidden else None
+    if state.categories[entry.category].show_scores and str(number) in decision.scores:
+        seen["score"] = decision.scores[str(number)]
+    return seen
+
+
+def _places_view(state: State, decision: Decision) -> list[dict]:
+    hidden = len(decision.places) - len(decision.revealed)
+    return [{"place": decision.place(hidden + i), "entries": [_winner(state, decision, n) for n in sorted(group)]}
+            for i, group in enumerate(decision.revealed)]
+
+
+def _winners_view(state, channel, key):
+    decision, category = state.decisions.get(key), state.categories.get(key)
+    if decision is None or not (decision.revealed or category.state == "announced"):
+        return None
+    return {"category": key, "places": _places_view(state, decision)}
+
+
+def _screen_view(state, channel, key):
+    screen = state.screen
+    if screen.mode == "message":
+        return {"mode": "message", "text": screen.text}
+    if screen.mode == "stage":
+        entry = view(state, "public", "entry", state.stage.entry)
+        return {"mode": "stage", "entry": entry}
+    if screen.mode != "reveal" or screen.category not in state.decisions:
+        return {"mode": "black" if screen.mode == "black" else "wall"}
+    seen = {"mode": "reveal", "category": screen.category} | _reveal_view(state, state.decisions[screen.category])
+    if channel in ("admin", "host"):
+        seen |= {"step": screen.step, "steps": len(state.decisions[screen.category].places) + 1}
+    return seen
+
+
+def _reveal_view(state: State, decision: Decision) -> dict:
+    """What a step of the reveal shows: nothing that depends on a later step."""
+    step, groups = state.screen.step, len(decision.places)
+    if step == 0:
+        return {"phase": "slate"}
+    if groups == 0:
+        return {"phase": "none"}
+    if step > groups:
+        return {"phase": "hold", "places": _places_view(state, decision)}
+    group = decision.places[groups - step]
+    seen = {"phase": state.screen.phase, "place": decision.place(groups - step)}
+    if state.screen.phase == "ink":
+        return seen | {"entries": [_winner(state, decision, n) for n in sorted(group)]}
+    shown = [state.entries[n] for n in group if not state.entries[n].hidden]
+    photos = [entry.photos[0] for entry in shown]
+    return seen | {"stencils": sorted(
+        ({"stencil": p.stencil, "width": p.width, "height": p.height} for p in photos), key=lambda p: p["stencil"])}
+
+
+def _stage_view(state, channel, key):
+    return plain(state.stage)
+
+
+_VIEWS: Mapping[str, Callable] = Map({
+    "contest": _contest_view, "category": _category_view, "entry": _entry_view, "judge": _judge_view,
+    "sheet": _all_sheets_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
+    "stage": _stage_view})
+
+
+def things_of(state: State) -> Iterator[tuple[str, object]]:
+    """Every thing of a state by kind and key, in the order that a page lists them."""
+    order = sorted(state.categories.values(), key=lambda c: c.position)
+    yield "contest", None
+    yield from (("category", c.id) for c in order)
+    yield from (("entry", number) for number in sorted(state.entries))
+    yield from (("judge", key) for key in sorted(state.judges, key=lambda k: int(k[1:])))
+    yield from (("sheet", (n, j)) for n in sorted({*state.sheets, *state.after}) for j in sorted(
+        set(state.sheets.get(n, ())) | set(state.after.get(n, ()))))
+    yield from (("decision", c.id) for c in order if c.id in state.decisions)
+    yield from (("winners", c.id) for c in order if c.id in state.decisions)
+    yield "screen", None
+    yield "stage", None
+
+
+def _touched(event: Event, before: State, after: State) -> list[tuple[str, object]]:
+    """The things that an event may have changed, for anybody."""
+    if isinstance(event, ContestChanged):
+        everything = {"wall", "publish"} & set(event.changes)
+        return [("contest", None)] + ([("entry", n) for n in sorted(after.entries)] if everything else [])
+    things: list[tuple[str, object]] = []
+    category = getattr(event, "category", None)
+    if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
+        things += [("category", key) for key in sorted({*before.categories, *after.categories})]
+    elif category and category in after.categories:
+        things += [("category", category), ("decision", category), ("winners", category)]
+        if isinstance(event, (RevealStepped, CategoryAnnounced)):
+            things += [("entry", e.number) for e in _entries_of(after, category)]
+        if isinstance(event, CategoryReopened):
+            things += [("sheet", (e.number, j)) for e in _entries_of(after, category) for j in before.after.get(e.number, ())]
+    number, judge = getattr(event, "entry", None), getattr(event, "judge", None)
+    if number is not None:
+        things.append(("entry", number))
+        things += [("winners", after.entries[number].category)]
+    if judge is not None:
+        things.append(("sheet", (number, judge)) if number is not None else ("judge", judge))
+    return [*things, ("screen", None), ("stage", None)]
+
+
+def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
+    """What each channel is told of a fact: the things that look different to it now.
+
+    returns  {channel: [{"k": event's name, "d": {kind: thing} or {"gone": {kind: key}}}]}; a channel without a
+             difference is absent
+    """
+    told: dict[str, list[dict]] = {}
+    done = set()
+    for event in fact.events:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+        for kind, key in _touched(event, before, after):
+            if (kind, key) in done:
+                continue
+            done.add((kind, key))
+            own = [f"judge:{key[1]}"] if kind == "sheet" else []
+            for channel in (*CHANNELS, *own):
+                was, now = view(before, channel, kind, key), view(after, channel, kind, key)
+                if was != now:
+                    told.setdefault(channel, []).append(
+                        {"k": name, "d": {kind: now} if now is not None else {"gone": {kind: key}}})
+    return told
+
+
+def thing_of(fact: Fact) -> tuple[str, object]:
+    """The kind and key of the thing a fact made or changed: what a repeat of its command is answered with."""
+    event = fact.events[0]
+    if isinstance(event, (RevealStepped, ScreenSet)):
+        return "screen", ""
+    if isinstance(event, StageCalled):
+        return "stage", ""
+    if isinstance(event, WinnersDecided):
+        return "decision", event.category
+    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):
+        return "sheet", f"{event.entry}/{event.judge}"
+    for kind in ("entry", "judge", "category"):
+        if hasattr(event, kind):
+            return kind, getattr(event, kind)
+    return "contest", ""
+
+
+# --- Log --------------------------------------------------------------------
+# The truth. Lines go in, in order, and are durable before anything is told of
+# them; docs/log-format.md is the format. Called by Desk (append, snapshot) and
+# by recovery at start. Knows lines, seqs and hashes, never what an event means.
+# Files are reached through a Disk only, so that a test can give one that fails
+# or forgets.
+
+ZERO_HASH = "0" * 32
+LINE_BYTES = 1 << 20
+
+
+class Disk:
+    """The file operations that the log needs, as the operating system gives them."""
+
+    def open_append(self, path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(self, fd: int, data: bytes) -> int:
+        return os.write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """Return only when the file's bytes are on the disk (macOS: by its documentation, untried)."""
+        if hasattr(fcntl, "F_FULLFSYNC"):
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            os.fdatasync(fd)
+
+    def sync_folder(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def forget_cache(self, fd: int) -> None:
+        """Drop cached pages, so that what is read next is what the disk holds."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def names(self, folder: Path) -> list[str]:
+        return sorted(os.listdir(folder))
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+
+def write_all(disk: Disk, fd: int, data: bytes) -> None:
+    """Write every byte, or raise OSError. A short write is followed up until the disk says why."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[disk.write(fd, rest):]
+
+
+def replace_file(disk: Disk, path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a whole file so that a crash leaves the old one or the new one, never a mixture."""
+    temporary = path.with_name(path.name + ".new")
+    disk.remove(temporary)
+    fd = disk.open_append(temporary)
+    try:
+        for chunk in chunks:
+            write_all(disk, fd, chunk)
+        disk.sync(fd)
+    finally:
+        disk.close(fd)
+    disk.rename(temporary, path)
+    disk.sync_folder(path.parent)
+
+
+def chain(previous: str, text: bytes) -> str:
+    """The hash of a line: blake2b-128 of the previous line's hash and the bytes of its JSON, 32 hex."""
+    return hashlib.blake2b(previous.encode() + text, digest_size=16).hexdigest()
+
+
+def private_hash(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def encode_line(public: dict, private: dict, salt: str) -> tuple[bytes, bytes]:
+    """The two JSON texts of a line: the hashed and the private one (empty where nothing is private).
+
+    salt     32 hex, random: without it an erased name could be guessed from its hash
+    errors   Refused `line_too_long` above 1 MiB, `bad_json` where a text is no valid Unicode
+    """
+    try:
+        hidden = orjson.dumps({"salt": salt} | private) if private else b""
+        if hidden:
+            public = public | {"private": private_hash(hidden)}
+        shown = dumps(public)
+    except orjson.JSONEncodeError as why:
+        raise Refused("bad_json", "A text holds characters that are not valid Unicode.") from why
+    if len(shown) + len(hidden) + 35 > LINE_BYTES:
+        raise Refused("line_too_long", "That is more than one command may hold.", 413)
+    return shown, hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log ends."""
+
+    epoch: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as read: its hash, the two JSON values."""
+
+    hash: str
+    public: dict
+    private: dict
+
+
+def parse_line(raw: bytes, previous: str) -> Line:
+    """A line of a segment, checked against the hash before it.
+
+    errors   ValueError saying what is wrong
+    """
+    digest, _, rest = raw.partition(b" ")
+    # The private JSON starts after the first "} {" whose left side has the line's hash.
+    cut = len(rest)
+    if rest.endswith(b"}") and b'"private":"' in rest:
+        found = rest.find(b'"} {"salt":"')
+        cut = found + 2 if found >= 0 else len(rest)
+    shown, hidden = rest[:cut], rest[cut + 1:]
+    if chain(previous, shown) != digest.decode("ascii", "replace"):
+        raise ValueError("its hash does not follow from the line before")
+    public = orjson.loads(shown)
+    if hidden and private_hash(hidden) != public.get("private"):
+        raise ValueError("its private part does not match its hash")
+    if not hidden and "private" in public:
+        raise ValueError("its private part is missing")
+    return Line(digest.decode(), public, orjson.loads(hidden) if hidden else {})
+
+
+class Log:
+    """The durable log of one data folder, open for writing.
+
+    One thread calls append. Reading at start is `recover`, which makes the Log.
+    """
+
+    def __init__(self, folder: Path, disk: Disk, segment_bytes: int):
+        self.folder, self.disk, self.segment_bytes = folder, disk, segment_bytes
+        self.head = Head("", 0, ZERO_HASH)
+        self.path = Path()
+        self.size = 0  # the last durable size of the segment
+        self._fd = -1
+
+    def begin_segment(self, why: str, epoch: str) -> None:
+        """Start a new segment: its header is synced, and its name, before a line goes in.
+
+        why   "new", "unclean" (the last run did not end in peace) or "size"
+        """
+        path = self.folder / "wal" / f"wal-{self.head.seq + 1:016d}.jsonl"
+        text = orjson.dumps({"contest": 1, "epoch": epoch, "first": self.head.seq + 1, "previous": self.head.hash, "began": why})
+        digest = chain(self.head.hash, text)
+        replace_file(self.disk, path, [f"{digest} ".encode() + text + b"\n"])
+        self._take(path, Head(epoch, self.head.seq, digest))
+
+    def continue_segment(self, path: Path, head: Head) -> None:
+        """Go on writing behind the last line of a segment that ended in peace."""
+        self._take(path, head)
+
+    def _take(self, path: Path, head: Head) -> None:
+        if self._fd >= 0:
+            self.disk.close(self._fd)
+        self._fd, self.path, self.head = self.disk.open_append(path), path, head
+        self.size = self.disk.size(self._fd)
+
+    def append(self, lines: list[tuple[bytes, bytes]], expected: int) -> list[str]:
+        """Make lines durable, all in one write and one sync.
+
+        lines     [(hashed JSON, private JSON or b"")], as encode_line makes them
+        expected  the seq of the head they follow
+        returns   the lines' hashes
+        errors    Refused `disk_full` (507): nothing was kept; SyncFailed: nothing is known, the process must end
+        """
+        if expected != self.head.seq:
+            raise LogCorrupt(f"{self.path.name}: asked to write after seq {expected}, but the log ends at {self.head.seq}.")
+        if self.size >= self.segment_bytes:
+            self._guarded(lambda: self.begin_segment("size", self.head.epoch))
+        digest, hashes, out = self.head.hash, [], []
+        for shown, hidden in lines:
+            digest = chain(digest, shown)
+            hashes.append(digest)
+            out.append(f"{digest} ".encode() + shown + (b" " + hidden if hidden else b"") + b"\n")
+        data = b"".join(out)
+        self._guarded(lambda: write_all(self.disk, self._fd, data))
+        try:
+            self.disk.sync(self._fd)
+        except OSError as why:
+            # Never tried again: after a failed sync the kernel may drop the pages and report the next one as good.
+            raise SyncFailed(f"{self.path}: the disk did not confirm the last lines ({why}).") from why
+        self.size += len(data)
+        self.head = Head(self.head.epoch, self.head.seq + len(lines), digest)
+        return hashes
+
+    def _guarded(self, write: Callable) -> None:
+        """Write; where the disk refuses, cut back to the last durable size and refuse."""
+        try:
+            write()
+        except OSError as why:
+            try:
+                self.disk.truncate(self._fd, self.size)
+            except OSError as worse:
+                raise SyncFailed(f"{self.path}: a half-written line cannot be taken back ({worse}).") from why
+            raise Refused("disk_full", f"The disk does not take more ({os.strerror(why.errno or 0)}).", 507) from why
+
+    def note_head(self) -> None:
+        """Write HEAD: where the log ends, when it ends in peace."""
+        head = {"epoch": self.head.epoch, "seq": self.head.seq, "hash": self.head.hash,
+                "segment": self.path.name, "size": self.size}
+        replace_file(self.disk, self.folder / "HEAD", [orjson.dumps(head)])
+
+    def save_snapshot(self, head: Head, parts: Iterable[tuple[str, object]]) -> None:
+        """Write a snapshot: contest.json is the newest, snapshots/ keeps the two before it."""
+        path, older = self.folder / "contest.json", self.folder / "snapshots"
+        if self.disk.exists(path):
+            self.disk.make_folder(older)
+            self.disk.rename(path, older / f"contest-{self._snapshot_seq(path):016d}.json")
+            for name in self.disk.names(older)[:-2]:
+                self.disk.remove(older / name)
+        replace_file(self.disk, path, _snapshot_chunks(head, parts))
+
+    def _snapshot_seq(self, path: Path) -> int:
+        try:
+            return read_snapshot(self.disk, path)[0].seq
+        except ValueError:
+            return 0
+
+    def close(self) -> None:
+        """Give the segment back. HEAD is the caller's to note."""
+        if self._fd >= 0:
+            self.disk.close(self._fd)
+            self._fd = -1
+
+
+def _snapshot_chunks(head: Head, parts: Iterable[tuple[str, object]]) -> Iterator[bytes]:
+    """A snapshot as JSON, a part a line, closed by the blake2b of all before it."""
+    check = hashlib.blake2b(digest_size=16)
+    first = orjson.dumps({"epoch": head.epoch, "seq": head.seq, "hash": head.hash})
+    opening = b'{"head":' + first + b',"parts":[\n'
+    for part in parts:
+        chunk, opening = opening + dumps(part), b",\n"
+        check.update(chunk)
+        yield chunk
+    yield b'],\n"check":"' + check.hexdigest().encode() + b'"}\n'
+
+
+def read_snapshot(disk: Disk, path: Path) -> tuple[Head, list]:
+    """The head and the parts of a snapshot.
+
+    errors   ValueError where it is damaged
+    """
+    raw = disk.read(path)
+    body, found, tail = raw.rpartition(b'],\n"check":"')
+    if not found or hashlib.blake2b(body, digest_size=16).hexdigest().encode() != tail[:32]:
+        raise ValueError(f"{path.name} is damaged")
+    whole = orjson.loads(raw)
+    return Head(**whole["head"]), whole["parts"]
+
+
+@dataclass
+class Recovered:
+    """What a start found: the log ready to write, the newest usable snapshot, the lines behind it."""
+
+    log: Log
+    snapshot: tuple[Head, list] | None
+    lines: list[Line]
+    sentences: list[str]  # what was mended, for people
+
+
+def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20) -> Recovered:
+    """Read a data folder and make its log ready to write.
+
+    epoch    random 32 hex, used if the folder is new
+    errors   LogCorrupt: damage that a crash cannot explain, nothing changed; SyncFailed
+    """
+    wal = folder / "wal"
+    disk.make_folder(wal)
+    segments = [wal / name for name in disk.names(wal) if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
+    log = Log(folder, disk, segment_bytes)
+    if not segments:
+        if disk.exists(folder / "HEAD"):
+            raise LogCorrupt(f"{wal}: HEAD names a log, but there is none. A backup holds it.")
+        log.begin_segment("new", epoch)
+        return Recovered(log, None, [], [])
+    _settle(disk, segments[-1])
+    lines, said = [], []
+    head, end = Head("", 0, ZERO_HASH), 0
+    for path in segments:
+        head, end, found, torn = _read_segment(disk, path, head, last=path is segments[-1])
+        lines += found
+    noted = _noted_head(disk, folder)
+    if noted and noted["epoch"] == head.epoch and noted["seq"] > head.seq:
+        raise LogCorrupt(f"{segments[-1].name}: the log ends at seq {head.seq}, but seq {noted['seq']} had been "
+                         f"confirmed. A backup may hold the rest.")
+    if torn:
+        said.append(_cut_tail(disk, folder, segments[-1], end))
+    in_peace = noted and noted["segment"] == segments[-1].name and noted["size"] == end and not torn
+    if in_peace or not found:
+        log.continue_segment(segments[-1], head)
+    else:
+        log.head = head
+        log.begin_segment("unclean", head.epoch)
+    return Recovered(log, _usable_snapshot(disk, folder, head, lines), lines, said)
+
+
+def _settle(disk: Disk, path: Path) -> None:
+    """Sync the last segment and forget its cache: what is read next is what the disk holds."""
+    fd = disk.open_append(path)
+    try:
+        disk.sync(fd)
+        disk.forget_cache(fd)
+    except OSError as why:
+        raise SyncFailed(f"{path}: the disk did not confirm it ({why}).") from why
+    finally:
+        disk.close(fd)
+
+
+def _read_segment(disk: Disk, path: Path, head: Head, last: bool) -> tuple[Head, int, list, bool]:
+    """The head after a segment, the size up to there, its lines, and whether a torn tail follows."""
+    raw = disk.read(path)
+    lines, at, digest, seq, epoch, batch = [], 0, head.hash, head.seq, head.epoch, 0
+    while at < len(raw):
+        stop = raw.find(b"\n", at)
+        text = raw[at:stop] if stop >= 0 else raw[at:]
+        try:
+            if stop < 0:
+                raise ValueError("it has no end")
+            line = parse_line(text, digest)
+            if at == 0:
+                epoch = _checked_header(path, line, head)
+            else:
+                if line.public["seq"] != seq + 1 or not batch <= line.public["batch"] <= seq + 1:
+                    raise ValueError("its number does not follow")
+                seq, batch = seq + 1, line.public["batch"]
+                lines.append(line)
+        except (ValueError, KeyError, TypeError) as why:
+            if last and at > 0 and not _later_batch(raw[stop + 1:] if stop >= 0 else b"", seq + 1):
+                return Head(epoch, seq, digest), at, lines, True
+            raise LogCorrupt(f"{path.name}: seq {seq + 1} is damaged: {why}. Nothing was changed; "
+                             f"a backup that reaches seq {seq + 1} holds it.") from why
+        digest, at = line.hash, stop + 1
+    return Head(epoch, seq, digest), at, lines, False
+
+
+def _checked_header(path: Path, line: Line, head: Head) -> str:
+    header = line.public
+    if header.get("contest") != 1:
+        raise ValueError("its header is of a version this program does not know")
+    if header["first"] != head.seq + 1 or header["previous"] != head.hash or path.name != f"wal-{head.seq + 1:016d}.jsonl":
+        raise ValueError("a segment before it is missing")
+    return header["epoch"]
+
+
+def _later_batch(rest: bytes, bad: int) -> bool:
+    """Whether behind a bad line stands a valid line of a later batch: then the bad one had been synced, and this is rot."""
+    before = None
+    for raw in rest.split(b"\n"):
+        digest = raw[:32].decode("ascii", "replace")
+        if before is not None:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                if parse_line(raw, before).public["batch"] > bad:
+                    return True
+        before = digest
+    return False
+
+
+def _noted_head(disk: Disk, folder: Path) -> dict | None:
+    if not disk.exists(folder / "HEAD"):
+        return None
+    try:
+        return orjson.loads(disk.read(folder / "HEAD"))
+    except ValueError as why:
+        raise LogCorrupt(f"{folder / 'HEAD'} cannot be read ({why}). If the log is whole, remove HEAD.") from why
+
+
+def _cut_tail(disk: Disk, folder: Path, path: Path, end: int) -> str:
+    """Copy a torn tail to quarantine and cut it."""
+    tail = disk.read(path)[end:]
+    disk.make_folder(folder / "quarantine")
+    replace_file(disk, folder / "quarantine" / f"{path.stem}-{end}.torn", [tail])
+    fd = disk.open_append(path)
+    try:
+        disk.truncate(fd, end)
+        disk.sync(fd)
+    finally:
+        disk.close(fd)
+    return f"The last write was not finished when the server ended: {len(tail)} bytes were set aside in quarantine."
+
+
+def _usable_snapshot(disk: Disk, folder: Path, head: Head, lines: list) -> tuple[Head, list] | None:
+    """The newest snapshot that lies on this log's chain; a damaged one only costs time."""
+    older = folder / "snapshots"
+    paths = [folder / "contest.json"]
+    if disk.exists(older):
+        paths += [older / name for name in reversed(disk.names(older)) if name.endswith(".json")]
+    hashes = {line.public["seq"]: line.hash for line in lines}
+    for path in paths:
+        if not disk.exists(path):
+            continue
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            found, parts = read_snapshot(disk, path)
+            if found.epoch == head.epoch and hashes.get(found.seq) == found.hash:
+                return found, parts
+    return None
+
+
+class FolderLock:
+    """The one writer's hold on a data folder, for the life of the process."""
+
+    def __init__(self, folder: Path, address: str):
+        """Take the folder, made if absent.
+
+        errors   FolderInUse naming the holder, NotOurs where we may not write
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = (folder / "LOCK").open("a+")
+        except OSError as why:
+            raise NotOurs(f"{folder} cannot be written by user {os.getuid()} ({why.strerror}).") from why
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as why:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise FolderInUse(f"{folder} is in use by {holder}.") from why
+        self.tell(address)
+
+    def tell(self, address: str) -> None:
+        """Write who holds the folder and where it is served."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(f"process {os.getpid()} {address}".strip())
+        self._file.flush()
+
+    def release(self) -> None:
+        self._file.close()
+
+
+class Secret:
+    """secret.json: the key that links, cards and cookies are derived from, and the organiser's password.
+
+    Never in the log, a state or an export. Replaced atomically.
+    """
+
+    def __init__(self, folder: Path, disk: Disk):
+        self._path, self._disk = folder / "secret.json", disk
+        kept = orjson.loads(disk.read(self._path)) if disk.exists(self._path) else {}
+        self.key = bytes.fromhex(kept["key"]) if kept else secrets.token_bytes(32)
+        self.password: str = kept.get("password", "")  # "scrypt$<salt hex>$<hash hex>", "" where none is set
+        self.setup: str = kept.get("setup", "")  # hash of the setup link that still works
+        self.setup_until: int = kept.get("setup_until", 0)  # ms
+        if not kept:
+            self.save()
+
+    def save(self) -> None:
+        kept = {"key": self.key.hex(), "password": self.password, "setup": self.setup, "setup_until": self.setup_until}
+        replace_file(self._disk, self._path, [orjson.dumps(kept)])
+
+    def derive(self, kind: str, name: str, generation: int = 1) -> str:
+        """The secret part of a link: 20 letters and digits that only this contest's key gives."""
+        text = f"{kind}|{name}|{generation}".encode()
+        digest = hashlib.blake2b(text, key=self.key, digest_size=13).digest()
+        return base64.b32encode(digest).decode().lower()[:20]
+
+    def set_password(self, password: str) -> None:
+        """Keep a password as its scrypt hash; signs out every session that the old one opened."""
+        salt = secrets.token_bytes(16)
+        self.password = f"scrypt${salt.hex()}${self._scrypt(password, salt).hex()}"
+        self.setup, self.setup_until = "", 0
+        self.save()
+
+    def check_password(self, password: str) -> bool:
+        """Whether this is the password; takes the same time either way."""
+        _, salt, kept = (self.password or f"scrypt${'00' * 16}${'00' * 32}").split("$")
+        found = self._scrypt(password, bytes.fromhex(salt)).hex()
+        return hmac.compare_digest(found, kept) and bool(self.password)
+
+    @staticmethod
+    def _scrypt(password: str, salt: bytes) -> bytes:
+        return hashlib.scrypt(password.encode(), salt=salt, n=1 << 14, r=8, p=1, dklen=32)
+
+    def new_setup_link(self, now_ms: int, minutes: int = 30) -> str:
+        """A single-use link to choose the password; the one before it is dead."""
+        link = base64.b32encode(secrets.token_bytes(15)).decode().lower()
+        self.setup = hashlib.blake2b(link.encode(), key=self.key, digest_size=16).hexdigest()
+        self.setup_until = now_ms + minutes * 60_000
+        self.save()
+        return link
+
+    def check_setup(self, link: str, now_ms: int) -> bool:
+        found = hashlib.blake2b(link.encode(), key=self.key, digest_size=16).hexdigest()
+        return bool(self.setup) and hmac.compare_digest(found, self.setup) and now_ms < self.setup_until
+
+
+# --- Photos -----------------------------------------------------------------
+# Turns untrusted bytes into three safe files: upright, sRGB, without metadata,
+# written and synced before anybody may name them. Web calls `take_in` in the
+# photos' one pool thread: the memory of a single decode is the budget. Knows
+# Pillow and one folder; must never know an entry or the log.
+
+LARGE_PIXELS, THUMB_PIXELS, STENCIL_PIXELS = 2048, 480, 1024    # longest sides
+LEAST_PIXELS = 16                               # shorter side
+#: Only a JPEG can be decoded smaller than it is: 48 megapixels take 50 MB so, and as a WebP 730.
+MOST_PIXELS = {"JPEG": 50_000_000, "PNG": 25_000_000, "WEBP": 25_000_000, "AVIF": 25_000_000}
+MOST_SCANS = 32                                 # of a JPEG; a camera's progressive one has about ten
+VIOLET = (0x43, 0x28, 0x9B)                     # --carbon of static/tokens.css
+
+_FILE_NAME = re.compile(r"[0-9a-f]{32}-(large\.jpg|thumb\.webp|stencil\.webp)")
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those that head a segment, and the end
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+            4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+            6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+_BLURS = ((1.2, 4.5, 60), (2.4, 8, 150))        # fine and wide radius, px; smallest mark, px of area
+_RAMP = [min(255, max(0, (level - 5) * 255 // 11)) for level in range(256)]
+
+
+def photo_path(folder: Path, filename: str) -> Path:
+    """Where a stored photo lies: `folder`/<first two digits>/`filename`.
+
+    filename  <32 hex>-large.jpg, <32 hex>-thumb.webp or <32 hex>-stencil.webp
+    errors    Refused "not_found" (404) for any other name; the disk is not asked
+
+    >>> photo_path(Path("photos"), "0123456789abcdef" * 2 + "-thumb.webp").parts[:2]
+    ('photos', '01')
+    """
+    if not _FILE_NAME.fullmatch(filename):
+        raise Refused("not_found", "There is no such photo.", 404)
+    return Path(folder) / filename[:2] / filename
+
+
+def take_in(upload: Path, folder: Path, name: str, sync: Callable[[int], None] = os.fsync) -> dict:
+    """Store an uploaded photo as a large picture, a thumbnail and a stencil.
+
+    upload   the spooled bytes; what they are is read from them, never from a name
+    folder   the photos' folder, made when missing (0700; files 0600)
+    name     32 hex digits: 128 random bits of the caller's
+    sync     makes a descriptor durable
+    returns  {"large", "thumb", "stencil": file names, "width", "height": px of the
+             large one, "sha256": {"large", "thumb", "stencil": hex}}
+    errors   Refused not_a_photo, photo_heic, photo_broken (415), photo_too_small (400),
+             photo_too_many_pixels (413); OSError of the disk; nothing is left behind
+
+    Source: design.md "HTTP", Photos; look.md "The reveal's motion", the stencil.
+    """
+    with warnings.catch_warnings():             # global, but only the photos' one thread does this
+        warnings.simplefilter("ignore")         # a camera's odd EXIF is no news
+        large = _decoded(upload)
+    sizes = {"large": f"{name}-large.jpg", "thumb": f"{name}-thumb.webp", "stencil": f"{name}-stencil.webp"}
+    paths = [photo_path(folder, filename) for filename in sizes.values()]
+    _make_folder(paths[0].parent, sync)
+    sums = _stored([
+        (paths[0], large, {"format": "JPEG", "quality": 88}),
+        (paths[1], _at_most(large, THUMB_PIXELS), {"format": "WEBP", "quality": 80}),
+        (paths[2], _stencil(_at_most(large, STENCIL_PIXELS)), {"format": "WEBP", "quality": 70, "method": 0}),
+    ], sync)
+    return {**sizes, "width": large.width, "height": large.height, "sha256": dict(zip(sizes, sums))}
+
+
+def _kind(head: bytes) -> str:
+    """The format these first bytes claim, in Pillow's word; Refused for one that is not taken."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        brands = {head[at:at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            raise Refused("photo_heic", "HEIC photos cannot be read here. Please send it as a JPEG.", 415)
+    raise Refused("not_a_photo", "This file is not a photo we can read. Please send a JPEG, PNG, WebP or AVIF.", 415)
+
+
+def _scans(jpeg: bytes) -> int:
+    """How many scans a JPEG has, up to one too many: each may cost a walk over the whole picture."""
+    at, scans = 2, 0
+    while scans <= MOST_SCANS and (marker := _MARKER.search(jpeg, at)):
+        if marker[0] == b"\xff\xd9":            # the end; what follows are other pictures, films
+            break
+        scans += marker[0] == b"\xff\xda"
+        at = marker.end() + int.from_bytes(jpeg[marker.end():marker.end() + 2], "big")
+    return scans
+
+
+def _decoded(upload: Path) -> Image.Image:
+    """The photo upright, in sRGB, 8-bit RGB, at most LARGE_PIXELS long, with nothing but pixels."""
+    with upload.open("rb") as file:
+        kind = _kind(file.read(256))
+        file.seek(0)
+        try:
+            if kind == "JPEG" and _scans(file.read()) > MOST_SCANS:
+                raise OSError("too many scans")
+            with Image.open(file, formats=(kind,)) as picture:      # the header alone: nothing is decoded yet
+                if picture.width * picture.height > MOST_PIXELS[kind]:
+                    raise Image.DecompressionBombError
+                if min(picture.size) < LEAST_PIXELS:
+                    raise Refused("photo_too_small", f"This photo is under {LEAST_PIXELS} pixels wide or high.")
+                return _tidied(picture)
+        except Image.DecompressionBombError as error:
+            raise Refused("photo_too_many_pixels", f"This photo has more than {MOST_PIXELS[kind] // 1_000_000} "
+                          "megapixels. Please send a smaller one.", 413) from error
+        except Exception as error:              # Pillow's decoders raise whatever comes to hand
+            if isinstance(error, Refused) or isinstance(error, OSError) and error.errno:
+                raise                           # an errno: the disk's fault, not the picture's
+            raise Refused("photo_broken", "This photo is damaged or incomplete. Please send it again.", 415) from error
+
+
+def _tidied(picture: Image.Image) -> Image.Image:
+    """Decode an opened picture: small first and turned last, or a phone's photo would take 400 MB."""
+    scale = min(1, LARGE_PIXELS / max(picture.size))
+    picture.draft(None, tuple(max(1, int(side * scale)) for side in picture.size))
+    picture.load()
+    orientation, profile = _orientation(picture), picture.info.get("icc_profile")
+    plain = _in_srgb(_at_most(_opaque(picture), LARGE_PIXELS), profile)
+    if orientation in _UPRIGHT:
+        plain = plain.transpose(_UPRIGHT[orientation])
+    plain.info.clear()                          # Pillow would write some of it into the new files
+    return plain
+
+
+def _at_most(picture: Image.Image, pixels: int) -> Image.Image:
+    """The picture with its longest side at most so long; never enlarged."""
+    scale = min(1, pixels / max(picture.size))
+    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0) if scale < 1 else picture
+
+
+def _orientation(picture: Image.Image) -> int:
+    """1 to 8, by EXIF; a broken EXIF block is no reason to refuse the photo."""
+    with contextlib.suppress(Exception):
+        return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    return 1
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """In mode L, RGB or CMYK: 16 bit cut to 8, what shines through laid on white."""
+    if picture.mode.startswith("I"):            # convert("L") alone would clip 16 bit to white
+        return picture.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+    if picture.has_transparency_data:
+        white = Image.new("RGB", picture.size, "white")
+        seen = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        white.paste(seen, mask=seen)
+        return white
+    return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """In RGB, by the embedded profile unless that is broken or meant for other channels."""
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            return ImageCms.profileToProfile(picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                                             ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return picture.convert("RGB")
+
+
+def _stencil(photo: Image.Image) -> Image.Image:
+    """Its dark lines in violet on nothing; a violet duotone where lines would be too few or too many."""
+    grey = ImageOps.autocontrast(photo.convert("L"), cutoff=1).filter(ImageFilter.MedianFilter(3))
+    for fine, wide, smallest in _BLURS:
+        lines = ImageChops.subtract(grey.filter(ImageFilter.GaussianBlur(wide)),
+                                    grey.filter(ImageFilter.GaussianBlur(fine)))
+        lines = _without_specks(lines.point(_RAMP), smallest)
+        coverage = ImageStat.Stat(lines).mean[0] / 255
+        if coverage <= 0.15:                    # above, the background speckles: draw coarser
+            break
+    if not 0.01 <= coverage <= 0.35:
+        lines = ImageOps.invert(grey)
+    return Image.merge("RGBA", (*Image.new("RGB", photo.size, VIOLET).split(), lines))
+
+
+def _without_specks(lines: Image.Image, smallest: int) -> Image.Image:
+    """The grey picture without its connected marks of an area under `smallest` pixels.
+
+    Source: connected components by a union of the runs of neighbouring rows
+    (Rosenfeld and Pfaltz, 1966). Of runs, not pixels: 20 ms a stencil.
+    """
+    wide = lines.width + 1                      # an empty last column keeps the rows apart
+    pixels = bytearray(lines.crop((0, 0, wide, lines.height)).tobytes())
+    runs = [run.span() for run in re.finditer(rb"[^\0]+", pixels)]
+    area, parent, above = [end - start for start, end in runs], list(range(len(runs))), 0
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
+
+    for run, (start, end) in enumerate(runs):
+        while runs[above][1] < start - wide:
+            above += 1
+        touching = above
+        while touching < run and runs[touching][0] <= end - wide:
+            one, other = root(run), root(touching)
+            if one != other:
+                parent[one], area[other] = other, area[other] + area[one]
+            touching += 1
+    for run, (start, end) in enumerate(runs):
+        if area[root(run)] < smallest:
+            pixels[start:end] = bytes(end - start)
+    return Image.frombytes("L", (wide, lines.height), bytes(pixels)).crop((0, 0, *lines.size))
+
+
+def _make_folder(folder: Path, sync: Callable[[int], None]) -> None:
+    """Make a folder and what is missing above it, private and durable."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(path.parent, sync)
+
+
+def _sync_folder(folder: Path, sync: Callable[[int], None]) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stored(files: list[tuple[Path, Image.Image, dict]], sync: Callable[[int], None]) -> list[str]:
+    """Write (path, picture, Pillow's options), all or none; their sha256 in hex."""
+    parts = [path.with_name(f".{path.name}.part") for path, _, _ in files]
+    try:
+        sums = [_written(part, *rest, sync) for part, (_, *rest) in zip(parts, files)]
+        for part, (path, _, _) in zip(parts, files):
+            part.rename(path)
+        _sync_folder(parts[0].parent, sync)
+    except BaseException:
+        for path in (*parts, *(path for path, _, _ in files)):
+            path.unlink(missing_ok=True)
+        raise
+    return sums
+
+
+def _written(path: Path, picture: Image.Image, options: dict, sync: Callable[[int], None]) -> str:
+    """Encode into a new private file (encoding into memory would hold the interpreter's lock)."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
+        picture.save(file, **options)
+        file.flush()
+        sync(file.fileno())
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- Hub --------------------------------------------------------------------
+# Tells every screen and phone what happened, and holds it for those who are
+# away. docs/realtime.md is the protocol. Called by Desk (publish) and Web
+# (connect, events). Knows bytes, channel names and cursors; never an event, a
+# rule or the state. Publishing never waits on a phone: what a socket does not
+# take at once waits in its own small queue. A connected socket has no greenlet:
+# the loop calls us when it can be read.
+
+QUEUE_BYTES = 256 << 10
+FRAME_BYTES = 64 << 10
+FLUSH_SECONDS = 0.02
+SLICE = 256
+
+
+class Close:
+    """The close codes of the protocol."""
+
+    NORMAL, AWAY, PROTOCOL, BINARY, NOT_UTF8, POLICY, LARGE, FAULT, RESTART, FULL = (
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013)
+    REPLACED, SLOW, SILENT, BAD_HELLO, SIGNED_OUT, NOT_ALLOWED, NO_HELLO, VERSION = (
+        4001, 4008, 4045, 4400, 4401, 4403, 4408, 4426)
+
+
+class BrokenFrame(ContestError):
+    """The other side broke the WebSocket protocol; `code` is what to close with."""
+
+    def __init__(self, code: int, text: str):
+        super().__init__(text)
+        self.code = code
+
+
+def encode_frame(payload: bytes, opcode: int = 1) -> bytes:
+    """A WebSocket frame as a server sends it: whole, unmasked. Source: RFC 6455, "Base Framing Protocol"."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x80 | opcode, size) + payload
+    if size < 1 << 16:
+        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
+    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
+
+
+class Frames:
+    """Frames out of a client's bytes, however they are cut.
+
+    Refuses what RFC 6455 forbids a client: no mask, reserved bits, unknown opcodes, long lengths written for short
+    ones, control frames over 125 bytes or in pieces, over 64 KiB before it is read.
+    """
+
+    def __init__(self):
+        self._bytes = bytearray()
+        self._parts: list[bytes] = []  # a message in fragments
+        self._opcode = 0
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The whole messages, (opcode, payload), that these bytes complete.
+
+        errors   BrokenFrame
+        """
+        self._bytes += data
+        while (frame := self._next()) is not None:
+            final, opcode, payload = frame
+            if opcode >= 8:
+                yield opcode, payload
+                continue
+            if (opcode == 0) != bool(self._parts):
+                raise BrokenFrame(Close.PROTOCOL, "a fragment out of order")
+            self._opcode = opcode or self._opcode
+            self._parts.append(payload)
+            if sum(map(len, self._parts)) > FRAME_BYTES:
+                raise BrokenFrame(Close.LARGE, "a message over 64 KiB")
+            if final:
+                whole, self._parts = b"".join(self._parts), []
+                yield self._opcode, whole
+
+    def _next(self) -> tuple[bool, int, bytes] | None:
+        have = self._bytes
+        if len(have) < 2:
+            return None
+        opcode, size, start = have[0] & 15, have[1] & 127, 2
+        if have[0] & 0x70 or opcode not in (0, 1, 2, 8, 9, 10) or not have[1] & 128:
+            raise BrokenFrame(Close.PROTOCOL, "reserved bits, an unknown opcode or no mask")
+        if opcode >= 8 and (size > 125 or not have[0] & 128):
+            raise BrokenFrame(Close.PROTOCOL, "a control frame that is long or in pieces")
+        if size > 125:
+            start = 4 if size == 126 else 10
+            if len(have) < start:
+                return None
+            least, size = (126, 1 << 16)[start == 10], int.from_bytes(have[2:start], "big")
+            if size < least or size >> 63:
+                raise BrokenFrame(Close.PROTOCOL, "a length longer than needed")
+        if size > FRAME_BYTES:
+            raise BrokenFrame(Close.LARGE, "a frame over 64 KiB")
+        if len(have) < start + 4 + size:
+            return None
+        mask, body = bytes(have[start:start + 4]), bytes(have[start + 4:start + 4 + size])
+        final = bool(have[0] & 128)
+        del self._bytes[:start + 4 + size]
+        return final, opcode, _unmasked(mask, body)
+
+
+def _unmasked(mask: bytes, body: bytes) -> bytes:
+    """XOR with the mask, as one large number: a loop over bytes would be a hundred times slower."""
+    size = len(body)
+    repeated = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(body, "big") ^ int.from_bytes(repeated, "big")).to_bytes(size, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a client stands: epoch, seq, the first 8 hex of the hash there, and its audience."""
+
+    epoch: str
+    seq: int
+    hash8: str
+    audience: str
+
+    @classmethod
+    def read(cls, value) -> Cursor | None:
+        """The cursor in a hello or a query, None where there is none.
+
+        errors   Refused `bad_cursor`
+        """
+        if value is None:
+            return None
+        try:
+            seq = int(value["s"])
+            made = cls(str(value["e"]), seq, str(value["h"]), str(value["a"]))
+        except (KeyError, TypeError, ValueError):
+            raise Refused("bad_cursor", "A cursor is {e, s, h, a}.") from None
+        if seq < 0:
+            raise Refused("bad_cursor", "A cursor's seq is not negative.")
+        return made
+
+
+class Audience:
+    """All who are sent the same: its held messages, and the sockets that listen."""
+
+    def __init__(self, name: str, floor: int):
+        self.name = name
+        self.channels = ("judge", name) if name.startswith("judge:") else (name,)
+        self.held: deque[tuple[int, int, float, bytes]] = deque()  # (seq, seq before it, when, frame's JSON)
+        self.floor, self.floor_why = floor, "lapped"  # the last seq that is not held any more, and why
+        self.last = floor  # the last seq this audience was sent
+        self.peers: set[Peer] = set()
+        self.news = gevent.event.Event()  # set and replaced when something is published
+
+    def after(self, seq: int) -> list[tuple[int, int, float, bytes]]:
+        """What is held behind a seq, oldest first."""
+        found = []
+        for item in reversed(self.held):
+            if item[0] <= seq:
+                break
+            found.append(item)
+        return found[::-1]
+
+    def trim(self, most: int, oldest: float) -> None:
+        while len(self.held) > most:
+            self.floor, self.floor_why = self.held.popleft()[0], "lapped"
+        while self.held and self.held[0][2] < oldest:
+            self.floor, self.floor_why = self.held.popleft()[0], "ttl"
+
+
+class Peer:
+    """One connected socket."""
+
+    __slots__ = ("sock", "session", "audience", "cid", "page", "waiting", "frames", "sent", "heard", "beat",
+                 "born", "queue", "queued", "blocked_since", "reader", "writer", "closing", "address")
+
+    def __init__(self, sock, session: str, audience: str, address: str, now: float):
+        self.sock, self.session, self.audience, self.address = sock, session, audience, address
+        self.cid, self.page, self.waiting = "", "", 0
+        self.frames, self.sent = Frames(), -1  # -1: not greeted yet
+        self.heard = self.beat = self.born = now
+        self.queue: deque[memoryview] = deque()
+        self.queued, self.blocked_since = 0, 0.0
+        self.reader = self.writer = None
+        self.closing = 0.0
+
+
+class Hub:
+    """The live side of a server: audiences, sockets, heartbeat."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic):
+        self.settings, self.clock = settings, clock
+        self.epoch, self.seq, self.hash8 = "", 0, ""
+        self._first = 0  # the seq of the first kept hash
+        self._hashes: list[str] = []  # 8 hex a seq, from _first
+        self._audiences: dict[str, Audience] = {}
+        self._peers: set[Peer] = set()
+        self._pending = gevent.event.Event()
+        self._loops: list[gevent.Greenlet] = []
+        self.lag_seconds = 0.0
+        self.counts = dict.fromkeys(("resumes", "resets", "slow_dropped", "heartbeat_timeouts", "replaced", "sent"), 0)
+        self.draining = False
+
+    # What is published and held.
+
+    def begin(self, epoch: str, seq: int, hash8: str) -> None:
+        """Start at a place of the log; lines behind it may be held again with `publish`."""
+        self.epoch, self.seq, self.hash8 = epoch, seq, hash8
+        self._first, self._hashes = seq, [hash8]
+        self._audiences = {name: Audience(name, seq) for name in CHANNELS}
+
+    def audience(self, name: str) -> Audience:
+        """The audience of that name. A judge's own begins as what all judges were sent, which is all it was sent too."""
+        if name not in self._audiences:
+            made, common = Audience(name, self.seq), self._audiences["judge"]
+            made.held, made.last = common.held.copy(), common.last
+            made.floor, made.floor_why = common.floor, common.floor_why
+            self._audiences[name] = made
+        return self._audiences[name]
+
+    def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
+        """Tell a durable line's messages to every channel. Never waits.
+
+        told         {channel: [message]}
+        age_seconds  how long ago it was, for lines held again at start
+        """
+        for channel in told:
+            self.audience(channel)
+        self.seq, self.hash8 = seq, hash8
+        self._hashes.append(hash8)
+        when, encoded = self.clock() - age_seconds, {}
+        for audience in self._audiences.values():
+            key = tuple(c for c in audience.channels if c in told)
+            if not key:
+                continue
+            if key not in encoded:
+                encoded[key] = dumps([m for channel in key for m in told[channel]])
+            frame = b'{"t":"ev","s":%d,"h":"%s","p":%d,"m":%s}' % (seq, hash8.encode(), audience.last, encoded[key])
+            if len(frame) > FRAME_BYTES:
+                self._reset(audience)
+                continue
+            audience.held.append((seq, audience.last, when, frame))
+            audience.last = seq
+            audience.news.set()
+            audience.news = gevent.event.Event()
+        self._trim()
+        self._pending.set()
+
+    def _reset(self, audience: Audience) -> None:
+        """A change too large for one frame: everybody of the audience fetches the state anew."""
+        audience.held.clear()
+        audience.floor, audience.last, audience.floor_why = self.seq, self.seq, "lapped"
+        for peer in audience.peers:
+            peer.sent = self.seq
+            self._send(peer, encode_frame(b'{"t":"reset","why":"lapped","s":%d}' % self.seq))
+        audience.news.set()
+        audience.news = gevent.event.Event()
+
+    def _trim(self) -> None:
+        oldest = self.clock() - self.settings.held_seconds
+        for audience in self._audiences.values():
+            audience.trim(self.settings.held_messages, oldest)
+
+    def check(self, audience: Audience, cursor: Cursor | None) -> tuple[str, str]:
+        """("resume", "") if everything since the cursor is held, else ("reset", why)."""
+        self._trim()
+        if cursor is None:
+            return "reset", "new"
+        if cursor.epoch != self.epoch:
+            return "reset", "epoch"
+        if cursor.audience != audience.name:
+            return "reset", "audience"
+        if cursor.seq > self.seq:
+            return "reset", "ahead"
+        if cursor.seq < audience.floor:
+            return "reset", audience.floor_why
+        if cursor.seq < self._first or self._hashes[cursor.seq - self._first] != cursor.hash8:
+            return "reset", "hash" if cursor.seq >= self._first else "lapped"
+        return "resume", ""
+
+    def events(self, name: str, cursor: Cursor | None, wait_seconds: float) -> dict:
+        """What a long poll is answered: mode, the new cursor, and the frames since the old one."""
+        audience = self.audience(name)
+        mode, why = self.check(audience, cursor)
+        if mode == "resume" and wait_seconds and not audience.after(cursor.seq):
+            audience.news.wait(wait_seconds)
+            mode, why = self.check(audience, cursor)
+        self.counts["resumes" if mode == "resume" else "resets"] += 1
+        held = [orjson.Fragment(frame) for *_, frame in audience.after(cursor.seq)] if mode == "resume" else []
+        return {"mode": mode, "why": why, "e": self.epoch, "s": self.seq, "h": self.hash8, "a": name, "events": held}
+
+    # Sockets.
+
+    def start(self) -> None:
+        """Begin to flush and to keep time, in the hub of this thread."""
+        self._loops = [gevent.spawn(self._flush_for_ever), gevent.spawn(self._beat_for_ever)]
+
+    def connect(self, sock, session: str, audience: str, address: str, early: bytes = b"") -> None:
+        """Take over a plain, non-blocking socket after its upgrade. `early`: bytes that came with it."""
+        peer = Peer(sock, session, audience, address, self.clock())
+        self._peers.add(peer)
+        peer.reader = gevent.get_hub().loop.io(sock.fileno(), 1)
+        peer.reader.start(self._readable, peer)
+        if early:
+            self._feed(peer, early)
+
+    @property
+    def connections(self) -> int:
+        return len(self._peers)
+
+    def presence(self) -> list[dict]:
+        """Who is connected: audience, page, what waits on the phone, seconds since the last sign of life."""
+        now = self.clock()
+        return [{"audience": p.audience, "page": p.page, "waiting": p.waiting, "seen": round(now - p.heard, 1)}
+                for p in self._peers if p.sent >= 0]
+
+    def _readable(self, peer: Peer) -> None:
+        try:
+            data = peer.sock.recv(16384)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._feed(peer, data)
+        else:
+            self._drop(peer)
+
+    def _feed(self, peer: Peer, data: bytes) -> None:
+        """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
+        peer.heard = self.clock()
+        try:
+            for opcode, payload in peer.frames.feed(data):
+                if peer not in self._peers:
+                    return
+                if not peer.closing or opcode == 8:
+                    self._message(peer, opcode, payload)
+        except BrokenFrame as why:
+            self.close(peer, why.code)
+        except Exception:  # a fault of ours costs one connection and is told, never the loop
+            traceback.print_exc()
+            self.close(peer, Close.FAULT)
+
+    def _message(self, peer: Peer, opcode: int, payload: bytes) -> None:
+        if opcode == 9:
+            self._send(peer, encode_frame(payload, 10))
+        elif opcode == 8:
+            self._closed_by_peer(peer, payload)
+        elif opcode == 2:
+            self.close(peer, Close.BINARY)
+        elif opcode == 1:
+            try:
+                message = json.loads(payload.decode())
+                kind = message["t"]
+            except UnicodeDecodeError:
+                return self.close(peer, Close.NOT_UTF8)
+            except (ValueError, KeyError, TypeError, RecursionError):
+                return self.close(peer, Close.BAD_HELLO)
+            self._said(peer, kind, message)
+
+    def _closed_by_peer(self, peer: Peer, payload: bytes) -> None:
+        """Answer a close with the same code, then let go."""
+        code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else Close.NORMAL
+        valid = code in range(3000, 5000) or code in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013)
+        if not peer.closing:
+            self._send(peer, encode_frame(struct.pack("!H", code if valid and len(payload) != 1 else Close.PROTOCOL), 8))
+        self._drop(peer)
+
+    def _said(self, peer: Peer, kind: str, message: dict) -> None:
+        waiting = message.get("waiting")
+        if isinstance(waiting, int) and 0 <= waiting < 1_000_000:
+            peer.waiting = waiting
+        if kind == "hello":
+            self._hello(peer, message)
+        elif kind == "bye":
+            self.close(peer, Close.NORMAL)
+        elif kind != "pong":
+            self.close(peer, Close.BAD_HELLO)
+
+    def _hello(self, peer: Peer, message: dict) -> None:
+        if message.get("v") != 1:
+            return self.close(peer, Close.VERSION)
+        try:
+            cursor = Cursor.read(message.get("cur"))
+        except Refused:
+            return self.close(peer, Close.BAD_HELLO)
+        peer.cid, peer.page = str(message.get("cid", ""))[:64], str(message.get("page", ""))[:20]
+        for other in list(self._peers):
+            if other is not peer and peer.cid and other.cid == peer.cid and other.session == peer.session:
+                self.counts["replaced"] += 1
+                self.close(other, Close.REPLACED)
+        self._attach(peer, self.audience(peer.audience), cursor)
+
+    def _attach(self, peer: Peer, audience: Audience, cursor: Cursor | None) -> None:
+        """Check the cursor, set it, register: in one step, without a yield, so that nothing falls in between."""
+        mode, why = self.check(audience, cursor)
+        self.counts["resumes" if mode == "resume" else "resets"] += 1
+        advice = self.advice()
+        welcome = {"t": "welcome", "mode": mode, "why": why, "e": self.epoch, "s": self.seq, "h": self.hash8,
+                   "a": audience.name, "ping": self.settings.ping_seconds, "dead": self.settings.dead_seconds,
+                   "retry": [1, 30], "recommend": advice["recommend"]}
+        missed = audience.after(cursor.seq) if mode == "resume" else []
+        peer.sent = self.seq
+        audience.peers.add(peer)
+        self._send(peer, b"".join([encode_frame(dumps(welcome)), *(encode_frame(frame) for *_, frame in missed)]))
+
+    # Sending.
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            self._pending.wait()
+            self._pending.clear()
+            begun = self.clock()
+            for audience in list(self._audiences.values()):
+                self._flush(audience)
+            self._turn(max(0.0, FLUSH_SECONDS - (self.clock() - begun)))
+
+    def _flush(self, audience: Audience) -> None:
+        """Send what is new to every socket of an audience; those at the same place share the joined bytes."""
+        if not audience.held:
+            return
+        joined: dict[int, bytes] = {}
+        last = audience.last
+        for count, peer in enumerate(list(audience.peers), 1):
+            if peer.sent < last and not peer.closing:
+                if peer.sent not in joined:
+                    joined[peer.sent] = b"".join(encode_frame(f) for s, _, _, f in audience.after(peer.sent) if s <= last)
+                data, peer.sent = joined[peer.sent], last
+                self._send(peer, data)
+            if count % SLICE == 0:
+                self._turn(0)
+
+    @staticmethod
+    def _turn(seconds: float) -> None:
+        """A real turn of the loop: `gevent.sleep(0)` would not poll the sockets."""
+        hub = gevent.get_hub()
+        hub.wait(hub.loop.timer(seconds))
+
+    def _send(self, peer: Peer, data: bytes) -> None:
+        """One direct, non-blocking send; what does not fit waits in the socket's own queue."""
+        if not peer.queue:
+            try:
+                data = data[peer.sock.send(data):]
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError:
+                return self._drop(peer)
+            if not data:
+                return
+            peer.blocked_since = self.clock()
+            peer.writer = gevent.get_hub().loop.io(peer.sock.fileno(), 2)
+            peer.writer.start(self._writable, peer)
+        peer.queue.append(memoryview(data))
+        peer.queued += len(data)
+        if peer.queued > QUEUE_BYTES:
+            self.counts["slow_dropped"] += 1
+            self._drop(peer)
+
+    def _writable(self, peer: Peer) -> None:
+        try:
+            while peer.queue:
+                sent = peer.sock.send(peer.queue[0])
+                peer.queued -= sent
+                peer.blocked_since = self.clock()
+                if sent < len(peer.queue[0]):
+                    peer.queue[0] = peer.queue[0][sent:]
+                    return
+                peer.queue.popleft()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            return self._drop(peer)
+        peer.writer.stop()
+        peer.writer.close()
+        peer.writer = None
+
+    # Ends.
+
+    def close(self, peer: Peer, code: int) -> None:
+        """Say why, then wait a moment for the other side's close."""
+        if peer not in self._peers or peer.closing:
+            return
+        peer.closing = self.clock()
+        self._send(peer, encode_frame(struct.pack("!H", code), 8))
+        self._forget(peer)
+
+    def close_session(self, session: str, code: int) -> None:
+        """Close every socket of a session: its sign-in has ended."""
+        for peer in [p for p in self._peers if p.session == session]:
+            self.close(peer, code)
+
+    def _forget(self, peer: Peer) -> None:
+        if peer.audience in self._audiences:
+            self._audiences[peer.audience].peers.discard(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        """Let go of a socket at once."""
+        if peer not in self._peers:
+            return
+        self._peers.discard(peer)
+        self._forget(peer)
+        for watcher in (peer.reader, peer.writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        peer.reader = peer.writer = None
+        peer.sock.close()
+
+    def _beat_for_ever(self) -> None:
+        tick = min(1.0, self.settings.ping_seconds / 4)
+        while True:
+            due = self.clock() + tick
+            self._turn(tick)
+            self.lag_seconds = max(0.0, self.clock() - due)
+            self._beat()
+
+    def _beat(self) -> None:
+        """Heartbeats to those whose time it is; an end to the silent, the slow and those who never said hello."""
+        now, beats = self.clock(), {}
+        for peer in list(self._peers):
+            if peer.closing:
+                if now - peer.closing > 2.5:
+                    self._drop(peer)
+            elif now - peer.heard > self.settings.dead_seconds:
+                self.counts["heartbeat_timeouts"] += 1
+                self.close(peer, Close.SILENT)
+            elif peer.queue and now - peer.blocked_since > 10:
+                self.counts["slow_dropped"] += 1
+                self._drop(peer)
+            elif peer.sent < 0:
+                if now - peer.born > 5:
+                    self.close(peer, Close.NO_HELLO)
+            elif now - peer.beat >= self.settings.ping_seconds:
+                peer.beat = now
+                if peer.audience not in beats:
+                    beats[peer.audience] = self._heartbeat(self._audiences[peer.audience])
+                self._send(peer, beats[peer.audience])
+
+    def _heartbeat(self, audience: Audience) -> bytes:
+        beat = {"t": "hb", "s": self.seq, "h": self.hash8, "p": audience.last, "now": int(time.time() * 1000)}
+        return encode_frame(b"", 9) + encode_frame(dumps(beat))
+
+    def drain(self, spread_seconds: float = 10) -> None:
+        """Tell everybody that the server stops, and close: they come back by themselves, spread over some seconds."""
+        self.draining = True
+        text = dumps({"t": "drain", "in": self.settings.drain_seconds, "spread": spread_seconds})
+        for peer in list(self._peers):
+            self._send(peer, encode_frame(text))
+            self.close(peer, Close.RESTART)
+
+    def stop(self) -> None:
+        """Let go of everything."""
+        gevent.killall(self._loops)
+        for peer in list(self._peers):
+            self._drop(peer)
+
+    def advice(self) -> dict:
+        """How a client should listen: one answer, of which health, fallback and welcome are views."""
+        full, lag = self.connections / max(1, self.settings.max_connections), self.lag_seconds
+        reasons = ["connections"] * (full >= 0.8) + ["loop_lag"] * (lag >= 0.25)
+        recommend = "websocket" if not reasons else "longpoll" if full < 0.95 and lag < 1 else "poll"
+        return {"recommend": recommend, "reasons": reasons, "retry": [1, 30],
+                "retry_after": 10 if recommend == "poll" else None}
+
+    def health(self) -> dict:
+        """The third tier of health: how the live side is. Nobody connected is healthy."""
+        advice = self.advice()
+        status = "draining" if self.draining else "healthy" if not advice["reasons"] else "degraded"
+        return {"status": status, "connections": self.connections, "head": self.seq,
+                "held": sum(len(a.held) for a in self._audiences.values()),
+                "loop_lag_ms": round(self.lag_seconds * 1000, 1), "recommend": advice["recommend"]} | self.counts
+
+
+# --- Desk -------------------------------------------------------------------
+# The only door from command to fact. One writer takes what is waiting, decides
+# each command in order on a draft, makes the batch durable, then lets the
+# committed state move, publishes, and answers: nothing is seen before it is on
+# disk. Called by Web and Script. Knows no HTTP and no socket.
+
+
+def in_pool(pool, function: Callable, *arguments):
+    """What a function returns or raises that runs in a thread of the pool, while other greenlets go on.
+
+    The pool would print every exception, also those that a rule raises on purpose: so it is carried over as a value.
+    """
+    def tried() -> tuple[object, Exception | None]:
+        try:
+            return function(*arguments), None
+        except Exception as why:
+            return None, why
+    result, why = pool.apply(tried)
+    if why is not None:
+        raise why
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command: the thing it made or changed, and whether it did so now (`new`) or before."""
+
+    state: State
+    seq: int
+    kind: str
+    key: str
+    new: bool
+
+
+class Desk:
+    """The writer of one contest.
+
+    submit may be called from any greenlet of the hub in which the desk was made.
+    """
+
+    def __init__(self, recovered: Recovered, disk_pool, publish: Callable | None = None, on_fatal: Callable | None = None):
+        """Fold what was recovered.
+
+        publish   publish(seq, hash8, told, age_seconds): told of every line, held ones first
+        on_fatal  on_fatal(error): called once when the log can no longer be written
+        """
+        self.log, self._pool = recovered.log, disk_pool
+        self._publish, self._on_fatal = publish, on_fatal
+        self._waiting: deque[tuple[Command, gevent.event.AsyncResult]] = deque()
+        self._wake = gevent.event.Event()
+        self.read_only = ""  # a sentence while the disk takes no more
+        self.stopped = ""
+        self.state = State(epoch=recovered.log.head.epoch)
+        self.base = self.state
+        if recovered.snapshot:
+            self.base = state_from_parts(recovered.snapshot[1])
+        self._recovered = recovered
+        self._marks: deque[tuple[float, State, str]] = deque()
+        self._writer: gevent.Greenlet | None = None
+        self._committing = False
+        self._noted = -1  # the seq that HEAD names
+        self._hashes: list[str] = []  # of the batch just written
+
+    def replay(self, clock: Callable[[], float] = time.time) -> None:
+        """Fold the lines behind the snapshot, and hold again what the recent ones told."""
+        snapshot, lines = self._recovered.snapshot, self._recovered.lines
+        self.state = dataclasses.replace(self.base, epoch=self.log.head.epoch)
+        start_hash = snapshot[0].hash if snapshot else ZERO_HASH
+        self._marks.append((0.0, self.state, start_hash))
+        now = clock() * 1000
+        for line in lines[self.state.seq:]:
+            fact = fact_from_json(line.public, line.private)
+            before, self.state = self.state, fold(self.state, fact)
+            if self._publish:
+                age = max(0.0, (now - fact.at) / 1000)
+                self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact) if age < 600 else {}, age)
+        self._recovered.lines.clear()
+        self._marks.append((time.monotonic(), self.state, self.log.head.hash))
+
+    def start(self) -> None:
+        self._writer = gevent.spawn(self._write_for_ever)
+
+    def submit(self, command: Command, wait_seconds: float = 30) -> Outcome:
+        """Make a command happen; returns once it is durable and published.
+
+        errors   Refused: a rule, a full disk; SyncFailed `outcome_unknown`: sent again under the same id it settles itself
+        """
+        if self.stopped:
+            raise Refused("draining", self.stopped, 503)
+        answer = gevent.event.AsyncResult()
+        self._waiting.append((command, answer))
+        self._wake.set()
+        try:
+            return answer.get(timeout=wait_seconds)
+        except gevent.Timeout:
+            raise Refused("outcome_unknown", "No answer from the disk yet: ask again with the same id.", 503) from None
+
+    def find_repeat(self, command_id: str, body: str) -> Outcome | None:
+        """What a command of this id did before, None if it is new.
+
+        errors   Refused `id_reuse` where the id was used for something else
+        """
+        return self._repeat(self.state, command_id, body)
+
+    @staticmethod
+    def _repeat(state: State, command_id: str, body: str) -> Outcome | None:
+        seen = state.seen.get(command_id)
+        if seen is None:
+            return None
+        if seen.body != body:
+            raise Refused("id_reuse", "This id was used for something else.", 409)
+        return Outcome(state, state.seq, seen.kind, seen.key, False)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            if not self._wake.wait(2.0):
+                self._note_peace()
+                continue
+            self._wake.clear()
+            while self._waiting:
+                self._committing = True
+                self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), 512))])
+                self._committing = False
+
+    def _note_peace(self) -> None:
+        """After two idle seconds HEAD says where the log ends: it guards the very last batch."""
+        if self._noted != self.log.head.seq:
+            self._noted = self.log.head.seq
+            with contextlib.suppress(OSError):  # HEAD only adds a guard; the next quiet moment tries again
+                in_pool(self._pool, self.log.note_head)
+
+    def _commit(self, batch: list) -> None:
+        """Decide, append, sync, show, answer: in that order, and for all of the batch or none."""
+        draft, lines, told, answers = self.state, [], [], []
+        for command, answer in batch:
+            try:
+                outcome = self._repeat(draft, command.id, command.body)
+                if outcome is None:
+                    draft, outcome = self._draft(draft, command, lines, told)
+                answers.append((answer, outcome))
+            except Refused as no:
+                answer.set_exception(no)
+            except Exception as fault:  # a fault of ours in one command must not stop the writer for all
+                traceback.print_exc()
+                answer.set_exception(fault)
+        if lines and not self._append(lines, answers):
+            return
+        self._show(told)
+        for answer, outcome in answers:
+            answer.set(dataclasses.replace(outcome, state=self.state))
+
+    def _draft(self, draft: State, command: Command, lines: list, told: list) -> tuple[State, Outcome]:
+        """Decide and fold one command ahead of the disk."""
+        events = decide(draft, command)
+        if not events:
+            return draft, Outcome(draft, draft.seq, "", "", False)
+        batch = self.state.seq + 1
+        fact = Fact(draft.seq + 1, batch, command.at, type(command).__name__, command.by, command.id, command.body, events)
+        lines.append(encode_line(*fact_json(fact), secrets.token_hex(16)))
+        after = fold(draft, fact)
+        told.append((draft, after, fact))
+        kind, key = thing_of(fact)
+        return after, Outcome(after, fact.seq, kind, str(key), True)
+
+    def _append(self, lines: list, answers: list) -> bool:
+        """Make the batch durable; otherwise throw it away with its draft and tell the callers."""
+        try:
+            self._hashes = in_pool(self._pool, self.log.append, lines, self.state.seq)
+            self.read_only = ""
+            return True
+        except Refused as full:
+            self.read_only = full.text
+            error: ContestError = full
+        except SyncFailed as lost:
+            self.stopped = "The disk failed: the server stops. What was not answered may or may not have been kept."
+            error = Refused("outcome_unknown", "The disk did not confirm this. Ask again with the same id.", 503)
+            if self._on_fatal:
+                gevent.spawn(self._on_fatal, lost)
+        for answer, _ in answers:
+            answer.set_exception(error)
+        return False
+
+    def _show(self, told: list) -> None:
+        """Let the committed state move and publish: only now may anybody see it."""
+        for (before, after, fact), digest in zip(told, self._hashes if told else ()):
+            self.state = after
+            if self._publish:
+                self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
+        if told and time.monotonic() - self._marks[-1][0] > 5:
+            self._mark()
+
+    def _mark(self) -> None:
+        """Remember a state some 5 s apart for 5 min: a snapshot is taken of an old one, see `snapshot`."""
+        now = time.monotonic()
+        self._marks.append((now, self.state, self.log.head.hash))
+        while len(self._marks) > 1 and self._marks[1][0] < now - 300:
+            self._marks.popleft()
+
+    def snapshot(self) -> None:
+        """Write a snapshot of the state five minutes ago.
+
+        So a start replays what was told since, and the hub holds it again for those who were away.
+        """
+        self._mark()
+        _, state, digest = self._marks[0]
+        if state.seq:
+            in_pool(self._pool, self.log.save_snapshot, Head(state.epoch, state.seq, digest), state_parts(state))
+
+    def stop(self, why: str = "The server stops.") -> None:
+        """Refuse what comes, end what waits, write the snapshot and HEAD."""
+        self.stopped = self.stopped or why
+        while self._writer and (self._waiting or self._committing):
+            gevent.sleep(0.01)
+        if self._writer:
+            self._writer.kill()
+        with contextlib.suppress(OSError):  # both only make the next start faster or stricter; the log is whole without
+            self.snapshot()
+            in_pool(self._pool, self.log.note_head)
+        self.log.close()
+
+
+# --- Web --------------------------------------------------------------------
+# HTTP to command, state to page. One table of routes; each row says who may ask
+# and what happens. May use Desk (submit, state), Hub (connect, events) and
+# Photos; never the log, a fold, or a write to the state. Errors have one
+# translator: routes do not try.
+
+JSON_BYTES = 256 << 10
+FIELD_BYTES = 8 << 10
+SESSION_SECONDS = 14 * 24 * 3600
+PUBLIC = frozenset({"public", "judge", "desk", "host", "admin"})
+ADMIN, HOSTS, DESKS, JUDGES = (
+    frozenset({"admin"}), frozenset({"host", "admin"}), frozenset({"desk", "admin"}), frozenset({"judge", "admin"}))
+FLOOR = HOSTS | DESKS
+HEADERS = {
+    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+                               "form-action 'self'; frame-ancestors 'none'"}
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks: role, and for those with a link their id."""
+
+    role: str = "public"
+    id: str = ""
+    session: str = ""
+
+    @property
+    def by(self) -> str:
+        return f"{self.role}:{self.id}" if self.id else self.role
+
+    @property
+    def audience(self) -> str:
+        return self.by if self.role == "judge" else self.role
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, read: who, what stands in the path, what in the body."""
+
+    who: Who
+    args: Mapping[str, object] = Map()
+    form: Mapping[str, object] = Map()
+    query: Mapping[str, str] = Map()
+    id: str = ""
+    address: str = ""
+    upload: Path | None = None
+    upload_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route says: a JSON body, its status, and perhaps a session to open ("" closes it)."""
+
+    body: dict
+    status: int = 200
+    session: dict | None = None
+
+
+@dataclass
+class Site:
+    """All that the routes may use, put together once by Server."""
+
+    settings: Settings
+    folder: Path
+    desk: Desk
+    hub: Hub
+    secret: Secret
+    photo_pool: gevent.threadpool.ThreadPool
+    address: str  # what QR codes say: http://192.168.1.5:8000
+    here: Path  # where views/ and static/ are
+    words: Mapping[str, Mapping[str, str]]
+    throttle: Throttle
+    begun: float = 0.0
+    running: int = 0
+    draining: bool = False
+
+    @property
+    def state(self) -> State:
+        return self.desk.state
+
+    def submit(self, kind: type[Command], ask: Ask, **values) -> Outcome:
+        """Send a command through the desk as the one who asks."""
+        return self.desk.submit(self.command(kind, ask, **values))
+
+    def command(self, kind: type[Command], ask: Ask, **values) -> Command:
+        return kind(**values, by=ask.who.by, at=int(time.time() * 1000), id=ask.id or secrets.token_urlsafe(16),
+                    body=self.fingerprint(kind, ask, values))
+
+    def fingerprint(self, kind: type[Command], ask: Ask, values: Mapping) -> str:
+        """A keyed hash of what was asked and by whom: a repeat is told from a misuse without keeping the text."""
+        named = {k: v for k, v in values.items() if k != "photos"} | {"photo": ask.upload_sha256}
+        text = orjson.dumps([kind.__name__, ask.who.by, named], option=orjson.OPT_SORT_KEYS)
+        return hashlib.blake2b(text, key=self.secret.key, digest_size=8).hexdigest()
+
+    def seen_by(self, who: Who, kind: str, key=None) -> dict | None:
+        """A thing as the asker may see it."""
+        if kind == "sheet" and who.role == "judge":
+            return view(self.state, who.by, kind, key)
+        seen = view(self.state, who.role, kind, key)
+        if kind == "judge" and seen:
+            seen["link"] = self.join_link(seen["id"])
+        if kind == "contest" and seen:
+            seen["address"] = self.address
+        return seen
+
+    def join_link(self, judge: str) -> str:
+        found = self.state.judges[judge]
+        return f"{self.address}/join/{judge}-{self.secret.derive('join', judge, found.generation)}"
+
+    def mine_link(self, number: int) -> str:
+        return f"{self.address}/mine/{number}-{self.secret.derive('mine', str(number))}"
+
+    def holder(self, link: str, kind: str) -> str:
+        """The id in a link that this contest gave, checked by computing it again.
+
+        errors   Refused `no_such_link`
+        """
+        name, _, mac = link.rpartition("-")
+        judge = self.state.judges.get(name)
+        generation = judge.generation if kind == "join" and judge else 1
+        if not hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
+            raise Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
+        return name
+
+
+class Throttle:
+    """Slows down guessing: after five wrong tries from one address each next one waits longer."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._wrong: dict[str, tuple[int, float]] = {}
+
+    def check(self, address: str) -> None:
+        """errors   Refused `too_many_tries` with the seconds to wait"""
+        count, until = self._wrong.get(address, (0, 0.0))
+        if count >= 5 and self._clock() < until:
+            wait = int(until - self._clock()) + 1
+            raise Refused("too_many_tries", f"Too many wrong tries. Wait {wait} seconds.", 429, retry_after=wait)
+
+    def wrong(self, address: str) -> None:
+        count = self._wrong.get(address, (0, 0.0))[0] + 1
+        if len(self._wrong) > 10_000:
+            self._wrong.clear()
+        self._wrong[address] = count, self._clock() + min(300, 2 ** max(0, count - 4))
+
+    def right(self, address: str) -> None:
+        self._wrong.pop(address, None)
+
+
+# What a form may leave out, and what it then means.
+_OPTIONAL = Map({"reason": "", "note": "", "text": "", "phase": "ink", "follow": True, "base": None})
+_JSON_NAMES = Map({str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"})
+
+
+def _filled(kind: type[Command], form: Mapping, fixed: Mapping) -> dict:
+    """The values of a command out of a form, each of its type.
+
+    errors   Refused `missing_field`, `unknown_field`, `bad_field`
+    """
+    own = {f.name: f.type for f in dataclasses.fields(kind) if f.name not in Command.__dataclass_fields__}
+    if "fields" in own:
+        return dict(fixed) | {"fields": dict(form)}
+    for name in form:
+        if name not in own or name in fixed:
+            raise Refused("unknown_field", f"There is no field {name}.", field=name)
+    values = dict(fixed)
+    for name, wanted in own.items():
+        if name in fixed:
+            continue
+        if name not in form and name not in _OPTIONAL:
+            raise Refused("missing_field", f"{name} is missing.", field=name)
+        values[name] = form[name] if name in form else _OPTIONAL[name]
+        if wanted is not object and type(values[name]) is not wanted:
+            raise Refused("bad_field", f"{name} is {_JSON_NAMES[wanted]}.", field=name)
+    return values
+
+
+def _orders(command: type[Command], thing: str, status: int = 200, **fixed) -> Callable[[Site, Ask], Answer]:
+    """A route that sends a command and answers with the thing it was about, as the asker may see it."""
+    def route(site: Site, ask: Ask) -> Answer:
+        outcome = site.submit(command, ask, **_filled(command, ask.form, fixed | dict(ask.args)))
+        key = ask.args.get(thing) or outcome.key or None
+        body = {thing: site.seen_by(ask.who, thing, key)}
+        if thing == "judge":
+            site.hub.close_session(key, Close.SIGNED_OUT) if command in (RenewJudge, RevokeJudge) else None
+            body["link"] = body[thing]["link"]
+        return Answer(body, status if outcome.new else 200)
+    return route
+
+
+def _sheet_orders(command: type[Command]) -> Callable[[Site, Ask], Answer]:
+    """A route for a judge's own sheet, or one that the organiser types in for a judge."""
+    def route(site: Site, ask: Ask) -> Answer:
+        form = dict(ask.form)
+        judge = form.pop("judge", ask.who.id)
+        if not isinstance(judge, str) or (ask.who.role == "judge" and judge != ask.who.id):
+            raise Refused("not_allowed", "A judge gives the judge's own marks only.", 403)
+        form["base"] = _base(site, form.get("base")) if "base" in form else None
+        if command is RecuseJudge:
+            form.pop("base")
+        site.submit(command, ask, **_filled(command, form, {"entry": ask.args["entry"], "judge": judge}))
+        return Answer({"sheet": view(site.state, "admin", "sheet", (ask.args["entry"], judge))})
+    return route
+
+
+def _base(site: Site, base) -> int | None:
+    """The seq of the sheet last seen: "<epoch>:<seq>" or a bare seq of this epoch; -1 for one of another epoch."""
+    if base is None or type(base) is int:
+        return base
+    epoch, _, seq = base.partition(":") if isinstance(base, str) else ("", "", "")
+    if not seq.isascii() or not seq.isdigit():
+        raise Refused("bad_field", "base is <epoch>:<seq>, a seq, or null.", field="base")
+    return int(seq) if epoch == site.state.epoch else -1
+
+
+def _shows(kind: str) -> Callable[[Site, Ask], Answer]:
+    return lambda site, ask: Answer({kind: site.seen_by(ask.who, kind)})
+
+
+def _lists(kind: str, name: str) -> Callable[[Site, Ask], Answer]:
+    return lambda site, ask: Answer({name: [
+        seen for k, key in things_of(site.state) if k == kind and (seen := site.seen_by(ask.who, k, key))]})
+
+
+_PLURALS = Map({"category": "categories", "entry": "entries", "judge": "judges", "sheet": "sheets",
+                "decision": "decisions", "winners": "winners"})
+_ROLE_LISTS = Map({"judge": frozenset({"sheet"}), "host": frozenset({"decision"}),
+                   "admin": frozenset({"sheet", "judge", "decision"})})
+
+
+def whole_state(site: Site, who: Who) -> dict:
+    """All that somebody may see, at one moment of the log, with the cursor to go on from."""
+    hub, state = site.hub, site.state
+    me = {"role": who.role} | ({"id": who.id} if who.id else {})
+    if judge := state.judges.get(who.id):
+        me |= {"name": judge.name, "head": judge.head, "categories": judge.categories}
+    body = {"e": hub.epoch, "s": hub.seq, "h": hub.hash8, "a": who.audience, "me": me}
+    listed = {"category", "entry", "winners"} | _ROLE_LISTS.get(who.role, frozenset())
+    body |= {_PLURALS[kind]: [] for kind in _PLURALS if kind in listed}
+    for kind, key in things_of(state):
+        if kind in _PLURALS and kind not in listed:
+            continue
+        seen = site.seen_by(who, kind, key)
+        if kind not in _PLURALS:
+            body[kind] = seen
+        elif seen is not None:
+            body[_PLURALS[kind]].append(seen)
+    return body
+
+
+def _state(site: Site, ask: Ask) -> Answer:
+    return Answer(whole_state(site, ask.who))
+
+
+def _feed(site: Site, ask: Ask) -> Answer:
+    seen = (view(site.state, "public", "entry", n) for n in sorted(site.state.entries, reverse=True))
+    return Answer({"feed": [{k: e[k] for k in ("number", "category", "photo", "at")} for e in seen if e]})
+
+
+def _standings(site: Site, ask: Ask) -> Answer:
+    return Answer(category_standings(site.state, ask.args["category"]))
+
+
+def _events(site: Site, ask: Ask) -> Answer:
+    query = dict(ask.query)
+    cursor = Cursor.read({k: query[k] for k in "esha"}) if all(k in query for k in "esha") else None
+    try:
+        wait = min(25.0, max(0.0, float(query.get("wait", 25))))
+    except ValueError:
+        raise Refused("bad_field", "wait is a number of seconds.", field="wait") from None
+    return Answer(site.hub.events(ask.who.audience, cursor, 0.0 if wait != wait else wait))
+
+
+def _login(site: Site, ask: Ask) -> Answer:
+    site.throttle.check(ask.address)
+    password = _filled_text(ask.form, "password")
+    if not in_pool(gevent.get_hub().threadpool, site.secret.check_password, password):
+        site.throttle.wrong(ask.address)
+        raise Refused("wrong_password", "That is not the password.", 401)
+    site.throttle.right(ask.address)
+    return _admitted(site)
+
+
+def _admitted(site: Site) -> Answer:
+    return Answer({"me": {"role": "admin"}}, session={"role": "admin", "p": site.secret.password[-16:]})
+
+
+def _filled_text(form: Mapping, name: str) -> str:
+    value = form.get(name)
+    if not isinstance(value, str) or not value or len(value) > 1000:
+        raise Refused("missing_field", f"{name} is missing.", field=name)
+    return value
+
+
+def _checked_password(form: Mapping, name: str = "password") -> str:
+    password = _filled_text(form, name)
+    if len(password) < 8:
+        raise Refused("password_too_short", "A password has at least 8 characters.")
+    return password
+
+
+def _setup(site: Site, ask: Ask) -> Answer:
+    site.throttle.check(ask.address)
+    link = _filled_text(ask.form, "link")
+    if not site.secret.check_setup(link, int(time.time() * 1000)):
+        site.throttle.wrong(ask.address)
+        raise Refused("setup_link_spent", "This setup link was used or is too old. `setup-link` prints a new one.", 401)
+    password = _checked_password(ask.form)
+    in_pool(gevent.get_hub().threadpool, site.secret.set_password, password)
+    return _admitted(site)
+
+
+def _change_password(site: Site, ask: Ask) -> Answer:
+    site.throttle.check(ask.address)
+    pool = gevent.get_hub().threadpool
+    if not in_pool(pool, site.secret.check_password, _filled_text(ask.form, "current")):
+        site.throttle.wrong(ask.address)
+        raise Refused("wrong_password", "That is not the password.", 401)
+    in_pool(pool, site.secret.set_password, _checked_password(ask.form))
+    site.hub.close_session("admin", Close.SIGNED_OUT)
+    return _admitted(site)
+
+
+def _logout(site: Site, ask: Ask) -> Answer:
+    return Answer({"me": {"role": "public"}}, session={})
+
+
+def _new_setup_link(site: Site, ask: Ask) -> Answer:
+    link = site.secret.new_setup_link(int(time.time() * 1000))
+    return Answer({"link": f"{site.address}/setup/{link}"}, 201)
+
+
+def _submit_photo(site: Site, ask: Ask) -> Answer:
+    """Take an entry in: refuse what can be refused before the photo is decoded, then decode, then commit."""
+    form = dict(ask.form)
+    fields = {k: v for k, v in form.items() if k not in ("consent", "adult")}
+    fields |= {tick: form.get(tick) in ("yes", True) for tick in ("consent", "adult")}
+    draft = site.command(SubmitEntry, ask, fields=fields, photos=["unread"])
+    before = site.desk.find_repeat(draft.id, draft.body)
+    if before is None:
+        decide(site.state, draft)
+        if ask.upload is None:
+            raise Refused("photo_missing", "The photo is missing.")
+        photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
+        try:
+            before = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
+        except Refused as no:
+            if no.code != "outcome_unknown":
+                _remove_photo(site, photo)
+            raise
+        if not before.new:
+            _remove_photo(site, photo)
+    number = int(before.key)
+    entry = view(site.state, ask.who.role if ask.who.role in STAFF else "public", "entry", number)
+    body = {"entry": entry or {"number": number, "category": site.state.entries[number].category, "state": "registered"},
+            "mine": site.mine_link(number)}
+    return Answer(body, 201 if before.new else 200)
+
+
+def _remove_photo(site: Site, photo: Mapping) -> None:
+    """Take back the files of a photo that no entry names."""
+    for size in ("large", "thumb", "stencil"):
+        photo_path(site.folder / "photos", photo[size]).unlink(missing_ok=True)
+
+
+def _mine(site: Site, ask: Ask) -> Answer:
+    number = int(site.holder(ask.args["link"], "mine"))
+    state, entry = site.state, site.state.entries[number]
+    seen = view(state, "admin", "entry", number)
+    return Answer({"entry": seen, "category": view(state, "public", "category", entry.category),
+                   "contest": site.seen_by(ask.who, "contest"), "stage": view(state, "public", "stage")})
+
+
+def _mine_withdraw(site: Site, ask: Ask) -> Answer:
+    number = int(site.holder(ask.args["link"], "mine"))
+    site.submit(SetEntryState, ask, entry=number, state="withdrawn", reason="")
+    return _mine(site, ask)
+
+
+def _presence(site: Site, ask: Ask) -> Answer:
+    seen = site.hub.presence()
+    return Answer({"screens": sum(c["page"] == "display" for c in seen), "connections": seen})
+
+
+def _health(site: Site, ask: Ask) -> Answer:
+    return Answer({"status": "ok", "seq": site.state.seq, "uptime": round(time.monotonic() - site.begun, 1),
+                   "version": __version__})
+
+
+def _ready(site: Site, ask: Ask) -> Answer:
+    reason = "draining" if site.draining else site.desk.read_only
+    return Answer({"ready": False, "reason": reason}, 503) if reason else Answer({"ready": True})
+
+
+def _realtime_health(site: Site, ask: Ask) -> Answer:
+    health = site.hub.health()
+    return Answer(health, 503 if health["status"] == "draining" else 200)
+
+
+def _realtime_fallback(site: Site, ask: Ask) -> Answer:
+    return Answer(site.hub.advice())
+
+
+def _realtime_metrics(site: Site, ask: Ask) -> Answer:
+    return Answer(site.hub.health() | {"running": site.running})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row of the table: what is asked for, who may, and what happens. `form` says how the body is read."""
+
+    method: str
+    path: str
+    roles: frozenset
+    does: Callable[[Site, Ask], Answer]
+    form: str = "json"
+
+
+ROUTES = (
+    Route("GET", "/api/state", PUBLIC, _state),
+    Route("GET", "/api/events", PUBLIC, _events),
+    Route("POST", "/api/setup", PUBLIC, _setup),
+    Route("POST", "/api/setup-link", ADMIN, _new_setup_link),
+    Route("POST", "/api/login", PUBLIC, _login),
+    Route("POST", "/api/logout", PUBLIC, _logout),
+    Route("PUT", "/api/password", ADMIN, _change_password),
+    Route("GET", "/api/contest", PUBLIC, _shows("contest")),
+    Route("PATCH", "/api/contest", ADMIN, _orders(ChangeContest, "contest")),
+    Route("GET", "/api/categories", PUBLIC, _lists("category", "categories")),
+    Route("POST", "/api/categories", ADMIN, _orders(AddCategory, "category", 201)),
+    Route("PATCH", "/api/categories/<category>", ADMIN, _orders(ChangeCategory, "category")),
+    Route("DELETE", "/api/categories/<category>", ADMIN, _orders(DeleteCategory, "category")),
+    Route("POST", "/api/categories/<category>/open", ADMIN, _orders(OpenCategory, "category")),
+    Route("POST", "/api/categories/<category>/judge", ADMIN, _orders(StartJudging, "category")),
+    Route("POST", "/api/categories/<category>/close", ADMIN, _orders(CloseJudging, "category")),
+    Route("POST", "/api/categories/<category>/reopen", ADMIN, _orders(ReopenCategory, "category")),
+    Route("POST", "/api/categories/<category>/announce", ADMIN, _orders(AnnounceCategory, "category")),
+    Route("GET", "/api/judges", ADMIN, _lists("judge", "judges")),
+    Route("POST", "/api/judges", ADMIN, _orders(InviteJudge, "judge", 201)),
+    Route("POST", "/api/judges/<judge>/renew", ADMIN, _orders(RenewJudge, "judge")),
+    Route("DELETE", "/api/judges/<judge>", ADMIN, _orders(RevokeJudge, "judge")),
+    Route("POST", "/api/entries", PUBLIC, _submit_photo, "upload"),
+    Route("PATCH", "/api/entries/<entry:int>", DESKS, _orders(ChangeEntry, "entry")),
+    Route("POST", "/api/entries/<entry:int>/check-in", DESKS, _orders(SetEntryState, "entry", state="checked-in")),
+    Route("POST", "/api/entries/<entry:int>/call", FLOOR, _orders(SetEntryState, "entry", state="called")),
+    Route("POST", "/api/entries/<entry:int>/no-show", FLOOR, _orders(SetEntryState, "entry", state="no-show")),
+    Route("POST", "/api/entries/<entry:int>/withdraw", DESKS, _orders(SetEntryState, "entry", state="withdrawn")),
+    Route("POST", "/api/entries/<entry:int>/reinstate", DESKS, _orders(SetEntryState, "entry", state="registered")),
+    Route("POST", "/api/entries/<entry:int>/disqualify", ADMIN, _orders(SetEntryState, "entry", state="disqualified")),
+    Route("POST", "/api/entries/<entry:int>/hide", FLOOR, _orders(HidePhoto, "entry")),
+    Route("POST", "/api/entries/<entry:int>/show", FLOOR, _orders(ShowPhoto, "entry")),
+    Route("PUT", "/api/sheets/<entry:int>", JUDGES, _sheet_orders(GiveSheet)),
+    Route("PUT", "/api/recusals/<entry:int>", JUDGES, _sheet_orders(RecuseJudge)),
+    Route("GET", "/api/standings/<category>", ADMIN, _standings),
+    Route("PUT", "/api/winners/<category>", ADMIN, _orders(DecideWinners, "decision")),
+    Route("GET", "/api/winners", PUBLIC, _lists("winners", "winners")),
+    Route("GET", "/api/feed", PUBLIC, _feed),
+    Route("POST", "/api/reveal", HOSTS, _orders(StepReveal, "screen")),
+    Route("POST", "/api/screen", HOSTS, _orders(SetScreen, "screen")),
+    Route("POST", "/api/stage", HOSTS, _orders(CallToStage, "stage")),
+    Route("GET", "/api/mine/<link>", PUBLIC, _mine),
+    Route("POST", "/api/mine/<link>/withdraw", PUBLIC, _mine_withdraw),
+    Route("GET", "/api/presence", ADMIN, _presence),
+    Route("GET", "/health", PUBLIC, _health),
+    Route("GET", "/ready", PUBLIC, _ready),
+    Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),
+    Route("GET", "/api/realtime-fallback", PUBLIC, _realtime_fallback),
+    Route("GET", "/api/realtime-metrics", ADMIN, _realtime_metrics),
+)
+PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
+             "/rules": "rules", "/admin": "admin", "/host": "host", "/login": "login",
+             "/setup/<link>": "setup", "/mine/<link>": "mine"})
+_ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
+
+
+# From here on: bottle.
+
+
+def _rebase_bottle() -> None:
+    """Let bottle keep a request per greenlet instead of per thread.
+
+    Bottle's request and response live in threading.local, which the greenlets of a thread share: of 50 concurrent
+    requests whose handler yields, 40 would fail. Exactly these properties move; nothing else is patched.
+    """
+    def per_greenlet(name: str) -> property:
+        local = gevent.local.local()
+
+        def get(_):
+            try:
+                return local.value
+            except AttributeError:
+                raise RuntimeError("Request context not initialized.") from None
+        return property(get, lambda _, value: setattr(local, "value", value), lambda _: delattr(local, "value"), name)
+
+    for cls, names in ((bottle.LocalRequest, ("environ",)),
+                       (bottle.LocalResponse, ("_status_line", "_status_code", "_cookies", "_headers", "body"))):
+        for name in names:
+            setattr(cls, name, per_greenlet(name))
+
+
+def client_address(settings: Settings, environ: Mapping) -> str:
+    """The address of the one who asks; a proxy's header is believed only as CONTEST_TRUST_PROXY says."""
+    if settings.trust_proxy == "fly" and environ.get("HTTP_FLY_CLIENT_IP"):
+        return environ["HTTP_FLY_CLIENT_IP"].strip()
+    if settings.trust_proxy == "one-hop" and environ.get("HTTP_X_FORWARDED_FOR"):
+        return environ["HTTP_X_FORWARDED_FOR"].rpartition(",")[2].strip()
+    return environ.get("REMOTE_ADDR", "")
+
+
+def _is_https(settings: Settings, environ: Mapping) -> bool:
+    return settings.trust_proxy != "none" and environ.get("HTTP_X_FORWARDED_PROTO", "") == "https"
+
+
+def _cookie_name(site: Site) -> str:
+    return "contest_" + site.secret.derive("cookie", "name")[:8]
+
+
+def _signer(site: Site) -> itsdangerous.URLSafeSerializer:
+    return itsdangerous.URLSafeSerializer(site.secret.derive("cookie", "key"), salt="session")
+
+
+def who_asks(site: Site, environ: Mapping) -> Who:
+    """Who a request comes from: by key, by session cookie, or the public.
+
+    errors   Refused `link_revoked` (401) for the session of a judge that was revoked or renewed
+    """
+    bearer = environ.get("HTTP_AUTHORIZATION", "")
+    if bearer:
+        if not hmac.compare_digest(bearer.encode(), f"Bearer {site.secret.derive('key', 'local')}".encode()):
+            raise Refused("bad_key", "This key is not (or no longer) good.", 401)
+        return Who("admin", "", "key")
+    cookies = bottle.BaseRequest(dict(environ)).cookies
+    raw = cookies.get(_cookie_name(site))
+    if not raw:
+        return Who()
+    try:
+        session = _signer(site).loads(raw)
+    except itsdangerous.BadSignature:
+        return Who()
+    if session["role"] == "admin":
+        return Who("admin", "", "admin") if session["p"] == site.secret.password[-16:] else Who()
+    judge = site.state.judges.get(session["id"])
+    if judge is None or judge.revoked or judge.generation != session["g"]:
+        raise Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
+    return Who(judge.role, judge.id, judge.id)
+
+
+def check_origin(site: Site, environ: Mapping, signed_in: bool) -> None:
+    """Refuse a change that another site's page asks for.
+
+    A cookie travels with every request of a browser, so such a request must say that it comes from a page of ours; one
+    without a cookie may say nothing, but not name another site.
+    """
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        if not signed_in or environ.get("HTTP_SEC_FETCH_SITE") == "same-origin" or environ.get("HTTP_AUTHORIZATION"):
+            return
+    else:
+        host = urllib.parse.urlsplit(site.settings.public_url).netloc or environ.get("HTTP_HOST", "")
+        if urllib.parse.urlsplit(origin).netloc == host and host:
+            return
+    raise Refused("foreign_origin", "This request comes from another site.", 403)
+
+
+def _read_json() -> dict:
+    """The JSON object in the body; an empty body is an empty object.
+
+    errors   Refused `body_too_large` (413), `bad_json`
+    """
+    environ = bottle.request.environ
+    size = int(environ.get("CONTENT_LENGTH") or 0)
+    if size > JSON_BYTES:
+        raise Refused("body_too_large", "That is more than this address takes.", 413)
+    raw = environ["wsgi.input"].read(size) if size else b""
+    if not raw.strip():
+        return {}
+    try:
+        form = orjson.loads(raw)
+    except orjson.JSONDecodeError as why:
+        raise Refused("bad_json", f"The body is not JSON ({why}).") from None
+    if not isinstance(form, dict):
+        raise Refused("bad_json", "The body is not a JSON object.")
+    return form
+
+
+@contextlib.contextmanager
+def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
+    """The fields and the file of a multipart body; the file is spooled on the data volume and gone afterwards.
+
+    A turn of the loop each 64 kB: bottle's own parser does not yield, and eight bodies would hold up everybody.
+    errors   Refused `length_required`, `body_too_large`, `bad_form`
+    """
+    environ = bottle.request.environ
+    if not environ.get("CONTENT_LENGTH"):
+        raise Refused("length_required", "An upload says its length.", 411)
+    size = int(environ["CONTENT_LENGTH"])
+    if size > site.settings.photo_bytes + 64 * 1024:
+        raise Refused("body_too_large", f"A photo has at most {site.settings.photo_bytes >> 20} MiB.", 413)
+    kind, options = multipart.parse_options_header(environ.get("CONTENT_TYPE", ""))
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise Refused("bad_form", "An entry is sent as multipart/form-data.")
+    spool = site.folder / "photos" / "incoming"
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=spool) as file:
+        try:
+            fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, site.settings.photo_bytes)
+        except (multipart.MultipartError, UnicodeDecodeError) as why:
+            raise Refused("bad_form", f"The form cannot be read ({why}).") from None
+        except OSError as why:
+            if why.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise Refused("disk_full", "There is no room for this photo.", 507) from None
+            raise Refused("bad_form", "The photo did not arrive whole.") from None
+        file.flush()
+        yield fields, Path(file.name) if digest else None, digest
+
+
+def _parse_upload(source, size: int, boundary: str, file, most: int) -> tuple[dict, str]:
+    """The text fields, and the sha256 of the file that was written ("" if there was none)."""
+    fields: dict[str, str] = {}
+    digest, name, text = None, "", bytearray()
+    with multipart.PushMultipartParser(boundary, content_length=size, max_segment_size=most, max_segment_count=20) as parser:
+        while not parser.closed:
+            for part in parser.parse(source.read(min(65536, size)) or b""):
+                if isinstance(part, multipart.MultipartSegment):
+                    name, text = part.name, bytearray()
+                    if name == "photo":
+                        digest = hashlib.sha256()
+                elif part:
+                    if name == "photo":
+                        digest.update(part)
+                        file.write(part)
+                    elif len(text) + len(part) > FIELD_BYTES:
+                        raise Refused("bad_field", f"{name} is too long.", field=name)
+                    else:
+                        text += part
+                elif name != "photo":
+                    fields[name] = text.decode()
+            gevent.sleep(0)
+    return fields, digest.hexdigest() if digest and file.tell() else ""
+
+
+def _command_id(form: dict) -> str:
+    """The command's id out of the body or the header, "" where neither has one.
+
+    errors   Refused `bad_id`
+    """
+    found = form.pop("id", None) or bottle.request.headers.get("Idempotency-Key") or ""
+    if found and not (isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9_-]{8,64}", found)):
+        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+    return found
+
+
+def _handled(site: Site, route: Route, args: dict) -> Answer:
+    """One request from the door to the answer."""
+    environ = bottle.request.environ
+    signed_in = _cookie_name(site) in bottle.request.cookies
+    try:
+        who = who_asks(site, environ)
+    except Refused:
+        if "public" not in route.roles or route.path != "/api/logout":
+            raise
+        who = Who()
+    if route.method != "GET":
+        check_origin(site, environ, signed_in)
+    if who.role not in route.roles:
+        if who.role == "public":
+            raise Refused("sign_in", "Sign in first.", 401)
+        raise Refused("not_allowed", f"That is not for the role {who.role}.", 403)
+    address = client_address(site.settings, environ)
+    if route.form == "upload":
+        with _read_upload(site) as (fields, upload, digest):
+            id_ = _command_id(fields)
+            return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
+    form = _read_json() if route.method != "GET" else {}
+    query = dict(bottle.request.query.decode()) if route.method == "GET" else {}
+    return route.does(site, Ask(who, args, form, query, _command_id(form), address))
+
+
+def _say_error(site: Site, error: ContestError) -> bytes:
+    """The one translator from an error to an answer."""
+    refused = error if isinstance(error, Refused) else Refused("fault", "Something went wrong on our side.", error.status)
+    bottle.response.status = refused.status
+    bottle.response.content_type = "application/json"
+    if "retry_after" in refused.extra or refused.status == 503:
+        bottle.response.set_header("Retry-After", str(refused.extra.get("retry_after", 2)))
+    outer = {k: v for k, v in refused.extra.items() if k == "sheet"}
+    inner = {k: v for k, v in refused.extra.items() if k != "sheet"}
+    return dumps({"error": {"code": refused.code, "message": refused.text} | inner} | outer)
+
+
+def _endpoint(site: Site, route: Route) -> Callable:
+    """The bottle callback of a row."""
+    def endpoint(**args):
+        if site.draining and route.path not in ("/health", "/ready", "/api/realtime-health"):
+            return _say_error(site, Refused("draining", "The server restarts: try again in a moment.", 503))
+        site.running += 1
+        try:
+            answer = _handled(site, route, args)
+        except ContestError as error:
+            return _say_error(site, error)
+        except Exception:  # a fault of ours: told on stderr, and to the caller without a word of the inside
+            traceback.print_exc()
+            return _say_error(site, ContestError())
+        finally:
+            site.running -= 1
+        if answer.session is not None:
+            _set_session(site, answer.session)
+        bottle.response.status = answer.status
+        bottle.response.content_type = "application/json"
+        bottle.response.set_header("Cache-Control", "no-store")
+        return dumps(answer.body)
+    return endpoint
+
+
+def _set_session(site: Site, session: dict) -> None:
+    secure = _is_https(site.settings, bottle.request.environ)
+    if not session:
+        bottle.response.delete_cookie(_cookie_name(site), path="/", httponly=True, samesite="lax", secure=secure)
+        return
+    bottle.response.set_cookie(_cookie_name(site), _signer(site).dumps(session), path="/", httponly=True,
+                               samesite="lax", secure=secure, max_age=SESSION_SECONDS)
+
+
+def load_words(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    """{language: {key: sentence}} of static/words/."""
+    return Map({path.stem: Map(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))})
+
+
+def _language(site: Site) -> str:
+    """The browser's language where we have it, else the contest's, else English."""
+    wanted = re.findall(r"([a-z]{2})(?:-[A-Za-z]+)?", bottle.request.headers.get("Accept-Language", ""))
+    return next((lang for lang in (*wanted, site.state.rules.language) if lang in site.words), "en")
+
+
+def _page(site: Site, name: str, **more) -> str:
+    """A page of views/, in the reader's language."""
+    language = _language(site)
+    words = site.words[language]
+
+    def t(key: str, **params) -> str:
+        return re.sub(r"\{(\w+)\}", lambda m: str(params.get(m[1], m[0])), words.get(key, key))
+
+    try:
+        who = who_asks(site, bottle.request.environ)
+    except Refused:
+        who = Who()
+    for header, value in HEADERS.items():
+        bottle.response.set_header(header, value)
+    bottle.response.set_header("Cache-Control", "no-store")
+    categories = [view(site.state, "public", k, key) for k, key in things_of(site.state) if k == "category"]
+    return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name,
+                           contest=site.seen_by(who, "contest"), me={"role": who.role}, categories=categories, **more)
+
+
+def _join(site: Site, link: str):
+    """Sign in by a link and go to the role's page. GET spends nothing: a link preview may fetch it."""
+    address = client_address(site.settings, bottle.request.environ)
+    try:
+        site.throttle.check(address)
+        judge = site.state.judges[site.holder(link, "join")]
+        if judge.revoked:
+            raise Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
+    except Refused as no:
+        if no.code == "no_such_link":
+            site.throttle.wrong(address)
+        return _error_page(site, no.status, no.code, no.text)
+    _set_session(site, {"role": judge.role, "id": judge.id, "g": judge.generation})
+    bottle.response.status = 303
+    bottle.response.set_header("Location", _ROLE_PAGES[judge.role])
+    return ""
+
+
+def _error_page(site: Site, status: int, code: str, message: str) -> str:
+    bottle.response.status = status
+    return _page(site, "error", code=code, message=message, status=status)
+
+
+def _serve_photo(site: Site, name: str):
+    """A photo's file, for ever the same under its name; gone while hidden or withdrawn, except for the staff."""
+    try:
+        path = photo_path(site.folder / "photos", name)
+        entry = site.state.entries.get(site.state.photos.get(name[:32], -1))
+        if entry is None:
+            raise Refused("not_found", "There is no such photo.", 404)
+        if entry.hidden or entry.state in ("withdrawn", "disqualified"):
+            if who_asks(site, bottle.request.environ).role not in STAFF:
+                raise Refused("photo_gone", "This photo is not shown any more.", 410)
+    except Refused as no:
+        return _say_error(site, no)
+    found = bottle.static_file(path.name, root=str(path.parent))
+    found.set_header("Cache-Control", "private, max-age=31536000, immutable")
+    found.set_header("X-Content-Type-Options", "nosniff")
+    return found
+
+
+def _serve_static(site: Site, path: str):
+    found = bottle.static_file(path, root=str(site.here / "static"))
+    forever = path.startswith(("vendor/", "fonts/"))
+    found.set_header("Cache-Control", "public, max-age=31536000, immutable" if forever else "no-cache")
+    found.set_header("X-Content-Type-Options", "nosniff")
+    return found
+
+
+def _serve_qr(site: Site, path: str):
+    """A QR code of one of our own addresses."""
+    if len(path) > 200:
+        return _say_error(site, Refused("not_found", "There is nothing here.", 404))
+    bottle.response.content_type = "image/svg+xml"
+    out = io.BytesIO()
+    segno.make(f"{site.address}/{path}", error="m").save(out, kind="svg", border=2, xmldecl=False, svgclass=None,
+                                                         lineclass=None, omitsize=True, dark="#000", light="#fff")
+    return out.getvalue()
+
+
+def make_app(site: Site) -> bottle.Bottle:
+    """The bottle application of a site: the rows of ROUTES, the pages, the files."""
+    _rebase_bottle()
+    app = bottle.Bottle()
+    for route in ROUTES:
+        app.route(route.path, route.method, _endpoint(site, route))
+    for path, name in PAGES.items():
+        app.route(path, "GET", lambda name=name, **args: _page(site, name, **args))
+    app.route("/join/<link>", "GET", lambda link: _join(site, link))
+    app.route("/photos/<name>", "GET", lambda name: _serve_photo(site, name))
+    app.route("/static/<path:path>", "GET", lambda path: _serve_static(site, path))
+    app.route("/qr/<path:path>.svg", "GET", lambda path: _serve_qr(site, path))
+
+    def default_error(error: bottle.HTTPError):
+        known = {404: ("not_found", "There is nothing here."), 405: ("method_not_allowed", "Not with this method.")}
+        code, text = known.get(error.status_code, ("bad_request", "The request cannot be read."))
+        if error.exception and error.status_code >= 500:
+            traceback.print_exception(error.exception)
+            code, text = "fault", "Something went wrong on our side."
+        if bottle.request.path.startswith(("/api/", "/photos/")):
+            return _say_error(site, Refused(code, text, error.status_code)).decode()
+        return _error_page(site, error.status_code, code, text)
+    app.default_error_handler = default_error
+    return app
+
+
+class Handler(geventwebsocket.handler.WebSocketHandler):
+    """Reads requests for pywsgi, and takes a socket out of it when it becomes a live one.
+
+    The server has the attribute `site`.
+    """
+
+    def log_request(self) -> None:
+        """Nothing: a line a request says nothing that the log of the contest does not say better."""
+
+    def run_application(self) -> None:
+        refused = self._refusal()
+        if refused:
+            return self._refuse(refused)
+        if self.environ["PATH_INFO"] != "/api/live":
+            return gevent.pywsgi.WSGIHandler.run_application(self)
+        try:
+            who = self._checked_upgrade()
+        except Refused as no:
+            return self._refuse(no)
+        self._become_live(who)
+
+    def _refusal(self) -> Refused | None:
+        """What is wrong with the shape of a request, before anything of its body is read."""
+        if self.environ.get("HTTP_TRANSFER_ENCODING"):
+            self.close_connection = True
+            return Refused("length_required", "A body says its length.", 411)
+        length = self.environ.get("CONTENT_LENGTH")
+        if length and not (length.isascii() and length.isdigit()):
+            self.close_connection = True
+            return Refused("bad_request", "Content-Length is one number.", 400)
+        if length and int(length) > self.server.site.settings.photo_bytes + (64 << 10):
+            self.close_connection = int(length) > 64 << 20
+            return Refused("body_too_large", "That is more than this server takes.", 413)
+        return None
+
+    def _refuse(self, no: Refused) -> None:
+        body = dumps({"error": {"code": no.code, "message": no.text}})
+        reason = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 411: "Length Required", 413: "Content Too Large",
+                  426: "Upgrade Required", 503: "Service Unavailable"}[no.status]
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        headers += [("Retry-After", "5")] * (no.status == 503) + [("Sec-WebSocket-Version", "13")] * (no.status == 426)
+        self.start_response(f"{no.status} {reason}", headers)
+        self.result = [body]
+        self.process_result()
+
+    def _checked_upgrade(self) -> Who:
+        """Who wants to listen; Refused unless this is a proper upgrade from a page of ours."""
+        site, environ = self.server.site, self.environ
+        tokens = [t.strip().lower() for t in environ.get("HTTP_CONNECTION", "").split(",")]
+        if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_UPGRADE", "").lower() != "websocket" or "upgrade" not in tokens:
+            raise Refused("upgrade_required", "This address speaks WebSocket.", 426)
+        if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or self.request_version != "HTTP/1.1":
+            raise Refused("upgrade_required", "This address speaks WebSocket, version 13.", 426)
+        try:
+            whole = len(base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)) == 16
+        except ValueError:
+            whole = False
+        offered = [p.strip() for p in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
+        if not whole or environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "contest.v1" not in offered:
+            raise Refused("bad_upgrade", "The upgrade needs a key, no body, and the subprotocol contest.v1.", 400)
+        if environ.get("HTTP_ORIGIN") is not None:
+            check_origin(site, environ, True)
+            who = who_asks(site, environ)
+        else:  # no browser: it has the role of its key, never that of a cookie
+            who = who_asks(site, {k: v for k, v in environ.items() if k != "HTTP_COOKIE"})
+        if site.draining or site.hub.connections >= site.settings.max_connections:
+            raise Refused("full", "The server takes no more live connections.", 503)
+        return who
+
+    def _become_live(self, who: Who) -> None:
+        """Answer 101 ourselves and hand the descriptor to the hub; no greenlet stays behind."""
+        key = self.environ["HTTP_SEC_WEBSOCKET_KEY"] + self.GUID
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.socket.sendall(
+            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: contest.v1\r\n\r\n".encode())
+        self.socket.settimeout(0)  # from here a read of what is not there says so at once
+        try:
+            early = self.rfile.peek()
+        except OSError:
+            early = b""
+        self.status, self.headers_sent, self.close_connection, self.result = "101", True, True, []
+        self.rfile.close()
+        plain_socket = socket.socket(fileno=self.socket.detach())
+        plain_socket.setblocking(False)
+        site = self.server.site
+        site.hub.connect(plain_socket, who.session, who.audience, client_address(site.settings, self.environ), early)
+
+
+class Server:
+    """A running contest: log, desk, hub and web, put together.
+
+    start() returns when it listens; stop() when everything is closed. Belongs to the gevent hub of its thread.
+    """
+
+    def __init__(self, settings: Settings, on_fatal: Callable | None = None, disk: Disk | None = None):
+        """Take the folder, recover the log, fold the state.
+
+        errors   FolderInUse, NotOurs, LogCorrupt, SyncFailed
+        """
+        self.settings, self.folder = settings, Path(settings.data).resolve()
+        disk = disk or Disk()
+        self.lock = FolderLock(self.folder, "")
+        self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
+        secret = Secret(self.folder, disk)
+        if settings.admin_password and not secret.check_password(settings.admin_password):
+            secret.set_password(settings.admin_password)
+        self.recovered = recover(self.folder, disk, secrets.token_hex(16), settings.segment_bytes)
+        hub = Hub(settings)
+        self.desk = Desk(self.recovered, self.log_pool, hub.publish, on_fatal)
+        found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
+        hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
+        self.desk.replay()
+        here = Path(__file__).resolve().parent
+        self.site = Site(settings, self.folder, self.desk, hub, secret, self.photo_pool, "", here,
+                         load_words(here / "static" / "words"), Throttle(), time.monotonic())
+        self._web: gevent.pywsgi.WSGIServer | None = None
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host
+        return f"http://{host}:{self._web.server_port}"
+
+    def start(self) -> None:
+        """Listen and serve. errors   UsageError where the port is taken."""
+        try:
+            family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
+            listener = gevent.pywsgi.WSGIServer.get_listener((self.settings.host, self.settings.port), 1024, family)
+        except OSError as why:
+            self.stop()
+            raise UsageError(f"Cannot listen on {self.settings.host} port {self.settings.port}: {why.strerror}.") from why
+        # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces, and
+        # without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._web = gevent.pywsgi.WSGIServer(listener, make_app(self.site), spawn=gevent.pool.Pool(20_000),
+                                             handler_class=Handler, log=None)
+        self._web.site = self.site
+        self._web.start()
+        self.site.address = self.settings.public_url.rstrip("/") or self._lan_address()
+        self.lock.tell(self.url)
+        self.site.hub.start()
+        self.desk.start()
+
+    def _lan_address(self) -> str:
+        """The address a phone in the room can reach."""
+        if self.settings.host not in ("0.0.0.0", "::", ""):
+            return self.url
+        return f"http://{(lan_addresses() or ['127.0.0.1'])[0]}:{self._web.server_port}"
+
+    def stop(self) -> None:
+        """Drain: refuse new requests, let running ones end, tell the sockets, write snapshot and HEAD."""
+        site = self.site
+        site.draining = True
+        until = time.monotonic() + self.settings.drain_seconds
+        while site.running and time.monotonic() < until:
+            gevent.sleep(0.02)
+        site.hub.drain()
+        until = time.monotonic() + 2.5
+        while site.hub.connections and time.monotonic() < until:
+            gevent.sleep(0.02)
+        self.desk.stop()
+        if self._web:
+            self._web.stop(timeout=1)
+        site.hub.stop()
+        for pool in (self.log_pool, self.photo_pool):
+            pool.kill()
+        self.lock.release()
+
+
+def lan_addresses() -> list[str]:
+    """The IPv4 addresses of this machine that others may reach, the one with the default route first."""
+    found = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # documentation address: picks a route, sends nothing
+        found.append(probe.getsockname()[0])
+    with contextlib.suppress(OSError):
+        found += [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    return [a for a in dict.fromkeys(found) if not a.startswith("127.")]
+
+
+# --- Script -----------------------------------------------------------------
+# The Python face for notebooks and scripts: the same verbs on a folder in this
+# process (`open`) and over HTTP (`Client`). Both send the same requests to the
+# same table of routes, so a verb cannot mean two things.
+
+
+class _Verbs:
+    """The verbs. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON."""
+
+    def _ask(self, method: str, path: str, form: dict | None = None) -> dict:
+        raise NotImplementedError
+
+    def state(self) -> dict:
+        """All that the asker may see: {"contest", "categories", "entries", "screen", ...} of docs/http.md."""
+        return self._ask("GET", "/api/state")
+
+    def change_contest(self, **fields) -> dict:
+        """Set name, language, wall, publish, calm or registration; returns the contest."""
+        return self._ask("PATCH", "/api/contest", fields)["contest"]
+
+    def add_category(self, name: str, **fields) -> dict:
+        """Add a category (criteria, places, ... as docs/http.md says); returns it with its id."""
+        return self._ask("POST", "/api/categories", {"name": name} | fields)["category"]
+
+    def start_judging(self, category: str) -> dict:
+        """Take no more entries of a category and let it be judged."""
+        return self._ask("POST", f"/api/categories/{category}/judge")["category"]
+
+    def close_judging(self, category: str) -> dict:
+        """End the judging of a category; what comes later is marked late."""
+        return self._ask("POST", f"/api/categories/{category}/close")["category"]
+
+    def invite(self, name: str, role: str = "judge", **fields) -> dict:
+        """Invite a judge, the desk or a host; returns {"judge", "link"}."""
+        return self._ask("POST", "/api/judges", {"name": name, "role": role} | fields)
+
+    def give_sheet(self, entry: int, judge: str, marks: Mapping[str, float], note: str = "", base: int | None = None) -> dict:
+        """Give a judge's marks for an entry: {criterion: mark}."""
+        form = {"judge": judge, "marks": dict(marks), "note": note, "base": base}
+        return self._ask("PUT", f"/api/sheets/{entry}", form)["sheet"]
+
+    def standings(self, category: str) -> list[dict]:
+        """The rows of a category's standings, best first."""
+        return self._ask("GET", f"/api/standings/{category}")["rows"]
+
+    def decide_winners(self, category: str, places: list[list[int]], reason: str = "") -> dict:
+        """Decide: groups of entry numbers, best first; a reason where they differ from the standings."""
+        return self._ask("PUT", f"/api/winners/{category}", {"places": places, "reason": reason})["decision"]
+
+    def reveal(self, category: str, step: int, phase: str = "ink") -> dict:
+        """Show a step of a category's reveal; returns the screen."""
+        return self._ask("POST", "/api/reveal", {"category": category, "step": step, "phase": phase})["screen"]
+
+    def winners(self) -> list[dict]:
+        """The revealed places of every category."""
+        return self._ask("GET", "/api/winners")["winners"]
+
+
+class Contest(_Verbs):
+    """A contest's folder, opened in this process. Use as a context manager, or call close()."""
+
+    def __init__(self, settings: Settings):
+        self._server = Server(settings)
+        self._server.desk.start()
+        self._routes = bottle.Router()
+        for route in ROUTES:
+            self._routes.add(route.path, route.method, route)
+
+    def __enter__(self) -> Contest:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write snapshot and HEAD, give the folder back."""
+        self._server.stop()
+
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+        route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": path})
+        digest = hashlib.sha256(upload.read_bytes()).hexdigest() if upload else ""
+        form = orjson.loads(orjson.dumps(form or {}))
+        return route.does(self._server.site, Ask(Who("admin"), args, form, {}, form.pop("id", ""), "", upload, digest)).body
+
+    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
+        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
+        form = {"category": category, "collector": collector, "consent": True, "adult": True} | fields
+        return self._ask("POST", "/api/entries", form, Path(photo))["entry"]
+
+
+class Client(_Verbs):
+    """The same verbs over HTTP, with a key."""
+
+    def __init__(self, url: str, key: str):
+        self._url, self._key = url.rstrip("/"), key
+
+    def _ask(self, method: str, path: str, form: dict | None = None) -> dict:
+        body = orjson.dumps(form or {}) if method != "GET" else None
+        return self._send(method, path, body, "application/json")
+
+    def _send(self, method: str, path: str, body: bytes | None, kind: str) -> dict:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": kind}
+        request = urllib.request.Request(self._url + path, body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return orjson.loads(answer.read())
+        except urllib.error.HTTPError as no:
+            error = orjson.loads(no.read())["error"]
+            raise Refused(error["code"], error["message"], no.code) from None
+
+    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
+        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
+        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
+        boundary = secrets.token_hex(16)
+        parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in form.items()]
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="photo"\r\n\r\n'.encode())
+        parts += [Path(photo).read_bytes(), f"\r\n--{boundary}--\r\n".encode()]
+        return self._send("POST", "/api/entries", b"".join(parts), f"multipart/form-data; boundary={boundary}")["entry"]
+
+
+def open(folder: str | Path = "data", **settings) -> Contest:
+    """Open a contest's folder in this process.
+
+    errors   FolderInUse while a server holds it: use Client
+    """
+    return Contest(dataclasses.replace(Settings(), data=str(folder), **settings))
+
+
+# --- Command line -----------------------------------------------------------
+# Wiring: reads settings, puts a Server together, waits for its end. Exit codes:
+# 0, 64 usage or setting, 65 log damaged, 70 fault, 74 sync failed, 75 folder in
+# use, 77 not ours to write.
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="contest.py", description="A real-time tattoo contest.")
+    shared = argparse.ArgumentParser(add_help=False)
+    for f in dataclasses.fields(Settings):
+        shared.add_argument(f"--{f.name.replace('_', '-')}", dest=f"set_{f.name}", metavar="VALUE",
+                            help=f"{f.metadata['help']} (CONTEST_{f.name.upper()}, default {f.default!r})")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("serve", parents=[shared], help="serve the contest (the default)")
+    demo = commands.add_parser("demo", parents=[shared], help="fill an empty folder with a drawn contest")
+    demo.add_argument("--stage", choices=("open", "judging", "reveal", "done"), default="judging")
+    commands.add_parser("setup-link", parents=[shared], help="print a new one-time link to choose the password")
+    commands.add_parser("settings", parents=[shared], help="print every setting and its value")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["serve", *arguments]
+    try:
+        given = _parser().parse_args(arguments)
+    except SystemExit as end:
+        return 64 if end.code else 0
+    flags = {k[4:]: v for k, v in vars(given).items() if k.startswith("set_")}
+    try:
+        settings = Settings.read(os.environ, flags)
+        return {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "settings": _print_settings}[given.command](
+            settings, given)
+    except ContestError as error:
+        print(f"contest.py: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _serve(settings: Settings, given) -> int:
+    """Serve until a signal or the disk ends it."""
+    end = gevent.event.AsyncResult()
+    server = Server(settings, on_fatal=end.set)
+    for sentence in server.recovered.sentences:
+        print(sentence, flush=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, lambda: os._exit(130) if end.ready() else end.set(None))
+    server.start()
+    _print_addresses(server)
+    lost = end.get()
+    if lost:
+        print(f"contest.py: {lost}", file=sys.stderr, flush=True)
+        os._exit(lost.exit_code)
+    server.stop()
+    print("Stopped. Everything is saved.", flush=True)
+    return 0
+
+
+def _print_addresses(server: Server) -> None:
+    """Where the contest is, with a QR for phones; on a terminal also the setup link of a new contest."""
+    port = server._web.server_port
+    print(f"The contest is at {server.url}")
+    for address in lan_addresses() if server.settings.host in ("0.0.0.0", "::") else []:
+        print(f"  in this network at http://{address}:{port}")
+    if sys.stdout.isatty():
+        segno.make(server.site.address).terminal(compact=True)
+    if not server.site.secret.password:
+        if sys.stdout.isatty():
+            link = f"{server.site.address}/setup/{server.site.secret.new_setup_link(int(time.time() * 1000))}"
+            print(f"Choose the organiser's password (once, within 30 minutes): {link}")
+            segno.make(link).terminal(compact=True)
+        else:
+            print("No password is set: `python contest.py setup-link` prints the link to choose one.")
+    sys.stdout.flush()
+
+
+def _demo(settings: Settings, given) -> int:
+    import demo  # the drawn pictures stand in a file of their own: a contest does not need them
+    with open(settings.data, admin_password=settings.admin_password) as contest:
+        if contest.state()["categories"]:
+            raise UsageError(f"{settings.data} holds a contest already: name an empty folder with --data.")
+        demo.fill(contest, given.stage)
+    print(f"{settings.data} holds a drawn contest ({given.stage}). Serve it with: python contest.py serve --data {settings.data}")
+    return 0
+
+
+def _setup_link(settings: Settings, given) -> int:
+    """Print a setup link, through the running server if there is one."""
+    folder = Path(settings.data)
+    try:
+        with contextlib.closing(open(settings.data)) as contest:
+            link = contest._server.site.secret.new_setup_link(int(time.time() * 1000))
+            print(f"After the start, open /setup/{link} within 30 minutes.")
+            return 0
+    except FolderInUse:
+        url = (folder / "LOCK").read_text().split()[-1]
+        key = Secret(folder, Disk()).derive("key", "local")
+        print(Client(url, key)._ask("POST", "/api/setup-link")["link"])
+        return 0
+
+
+def _print_settings(settings: Settings, given) -> int:
+    for f in dataclasses.fields(settings):
+        value = getattr(settings, f.name)
+        print(f"CONTEST_{f.name.upper()}={'(set)' if f.name == 'admin_password' and value else value}   # {f.metadata['help']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
