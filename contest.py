@@ -1186,7 +1186,7 @@ def fold(state: State, fact: Fact) -> State:
     return dataclasses.replace(state, **changes)
 
 
-def _with(state: State, collection: str, key, **changes) -> State:
+def _with(state: State, collection: str, key, /, **changes) -> State:
     """A state in which one record of a collection has changed."""
     records = getattr(state, collection)
     return dataclasses.replace(state, **{collection: records.set(key, dataclasses.replace(records[key], **changes))})
@@ -3106,8 +3106,8 @@ class Desk:
             return draft, Outcome(draft, draft.seq, "", "", False)
         batch = self.state.seq + 1
         fact = Fact(draft.seq + 1, batch, command.at, type(command).__name__, command.by, command.id, command.body, events)
+        after = fold(draft, fact)  # before the line is kept: what cannot be folded must never reach the disk
         lines.append(encode_line(*fact_json(fact), secrets.token_hex(16)))
-        after = fold(draft, fact)
         told.append((draft, after, fact))
         kind, key = thing_of(fact)
         return after, Outcome(after, fact.seq, kind, str(key), True)

@@ -2,6 +2,7 @@
 
     draw(7, Path("/tmp"))    -> Path("/tmp/tattoo-7.jpg"), 1600 x 2000, the same picture for the same number
     person(7)                -> {"title", "artist", "studio", "collector", "style"}
+    fill(contest, "judging") -> five categories, thirty entries, judges and what happened until then
 
 A drawing is a motif on a skin ground in one of the palettes; every one is drawn from its number alone. Points are
 complex numbers: x to the right, y down, the paper from -0.8-1j to 0.8+1j, so that to turn is to multiply.
@@ -11,6 +12,7 @@ import cmath
 import itertools
 import math
 import random
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -247,7 +249,8 @@ def _backs(spine: Points, width: Callable[[float], float], mark: Callable[[int, 
 def snake(pen: Pen) -> None:
     for shift, turn in ((-0.5 + 0.62j, 140), (0.52 + 0.6j, 30), (0.5 - 0.5j, -40), (-0.56 - 0.2j, 200)):
         leaf(pen, shift * 0.9, turn, 0.3)
-    spine = curve([0.05 + 0.93j, -0.3 + 0.86j, -0.5 + 0.62j, -0.2 + 0.42j, 0.3 + 0.5j, 0.52 + 0.28j, 0.3 + 0.02j, -0.2 + 0.12j,
+    spine = curve([0.05 + 0.93j, -0.3 + 0.86j, -0.5 + 0.62j, -0.2 + 0.42j, 0.3 + 0.5j, 0.52 + 0.28j, 0.3 + 0.02j,
+                   -0.2 + 0.12j,
                    -0.5 - 0.1j, -0.36 - 0.42j, 0.02 - 0.36j, 0.34 - 0.42j, 0.36 - 0.68j, 0.12 - 0.78j, -0.08 - 0.7j],
                   closed=False, steps=26)
 
@@ -676,3 +679,88 @@ def person(kind: int) -> dict[str, str]:
     return {"title": f"{title}, {PLACES[kind * 3 % len(PLACES)]}", "artist": ARTISTS[artist],
             "studio": STUDIOS[artist % len(STUDIOS)],
             "collector": COLLECTORS[kind % len(COLLECTORS)], "style": style}
+
+
+# The contest.
+
+#: (name, entries, state at the stage "judging")
+CATEGORIES = [("Best Colour", 11, "judging"), ("Black & Grey, Large", 6, "closed"), ("Japanese", 6, "decided"),
+              ("Fineline & Micro-realism", 5, "announced"), ("Traditionelle Großflächenkompositionen", 2, "open")]
+TIED = "Black & Grey, Large"                    # its last entry is marked like its first: a tie to be broken
+JUDGES = ["Noor Achterberg", "Tadeusz Wrona", "黒田 遥", "Frida Ögmundsdóttir-Hallgrímsson"]
+STAGES = ["open", "judging", "closed", "decided", "announced"]
+
+
+def fill(contest, stage: str) -> None:
+    """Fill an empty contest up to a stage.
+
+    contest   contest.open(...), or a contest.Client
+    stage     "open": entries only; "judging": a category in each state; "reveal": all is decided and the first
+              category's slate is on the screen; "done": all is announced
+    """
+    contest.change_contest(name="Silesia Ink Days")
+    categories = [contest.add_category(name, places=min(3, entries)) for name, entries, _ in CATEGORIES]
+    judges = [contest.invite(name, head=at == 0)["judge"] for at, name in enumerate(JUDGES)]
+    contest.invite("Registration desk", role="desk")
+    contest.invite("Ambrose Vale", role="host")
+    numbers = _entered(contest, categories)
+    for category, (_, _, state) in zip(categories, CATEGORIES):
+        goal = {"open": "open", "judging": state, "reveal": "decided", "done": "announced"}[stage]
+        _bring(contest, category, numbers[category["id"]], judges, STAGES.index(goal))
+    if stage == "reveal":
+        contest.reveal(categories[0]["id"], 0)
+    elif stage == "judging":
+        contest._ask("POST", "/api/screen", {"mode": "wall"})
+
+
+def _entered(contest, categories: list[dict]) -> dict[str, list[int]]:
+    """Enter all drawings, the categories taking turns; {category id: entry numbers}."""
+    numbers: dict[str, list[int]] = {category["id"]: [] for category in categories}
+    turns = [(at / entries, category["id"]) for category, (_, entries, _) in zip(categories,
+                                                                                 CATEGORIES) for at in range(entries)]
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, (_, category) in enumerate(sorted(turns)):
+            who = person(kind)
+            who.pop("style")
+            entry = contest.submit(draw(kind, Path(folder)), category, who.pop("collector"), **who)
+            numbers[category].append(entry["number"])
+    return numbers
+
+
+def _bring(contest, category: dict, entries: list[int], judges: list[dict], goal: int) -> None:
+    """Take a category through its states; while it is judged, some sheets are missing and one is half filled."""
+    if goal < 1:
+        return
+    contest.start_judging(category["id"])
+    for at, judge in enumerate(judges):
+        done = len(entries) if goal > 1 else round(len(entries) * (1, 0.7, 0.4, 0)[at])
+        for number in entries[:done]:
+            like = entries[0] if category["name"] == TIED and number == entries[-1] else number
+            contest.give_sheet(number, judge["id"], _marks(category, like, at))
+        if goal == 1 and at == 1:
+            half = _marks(category, entries[done], at)
+            contest.give_sheet(entries[done], judge["id"], dict(list(half.items())[:2]))
+    if goal > 1:
+        contest.close_judging(category["id"])
+    if goal > 2:
+        places = _places(contest.standings(category["id"]), category["places"])
+        contest.decide_winners(category["id"], places, "The head judge's choice among equals.")
+        for step in range(len(places) + 2 if goal > 3 else 0):
+            contest.reveal(category["id"], step)
+
+
+def _marks(category: dict, number: int, judge: int) -> dict[str, float]:
+    """A judge's marks: the entry's quality, the judge's mood, and taste; in steps of a half."""
+    rng = random.Random(f"sheet {number} {judge}")
+    quality, mood = random.Random(f"entry {number}").uniform(5.5, 9.3), (0.2, -0.4, 0, 0.3)[judge]
+    return {criterion["id"]: min(10, max(1, round(2 * (quality + mood + rng.gauss(0, 0.6))) / 2))
+            for criterion in category["criteria"]}
+
+
+def _places(rows: list[dict], most: int) -> list[list[int]]:
+    """The standings' best as groups of entries that share a place."""
+    groups: dict[int, list[int]] = {}
+    for row in rows:
+        if row["place"] <= most:
+            groups.setdefault(row["place"], []).append(row["entry"])
+    return list(groups.values())
