@@ -13,7 +13,7 @@ import itertools
 import math
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -683,9 +683,11 @@ def person(kind: int) -> dict[str, str]:
 
 # The contest.
 
-#: (name, entries, state at the stage "judging")
-CATEGORIES = [("Best Colour", 11, "judging"), ("Black & Grey, Large", 6, "closed"), ("Japanese", 6, "decided"),
-              ("Fineline & Micro-realism", 5, "announced"), ("Traditionelle Großflächenkompositionen", 2, "open")]
+#: (name, entries, state at the stage "judging", the drawings' styles)
+CATEGORIES = [
+    ("Best Colour", 11, "judging", ("traditional", "new school")), ("Black & Grey, Large", 6, "closed", ("black and grey", "blackwork")),
+    ("Japanese", 6, "decided", ("japanese",)), ("Fineline & Micro-realism", 5, "announced", ("fineline",)),
+    ("Traditionelle Großflächenkompositionen", 2, "open", ("neo-traditional",))]
 TIED = "Black & Grey, Large"                    # its last entry is marked like its first: a tie to be broken
 JUDGES = ["Noor Achterberg", "Tadeusz Wrona", "黒田 遥", "Frida Ögmundsdóttir-Hallgrímsson"]
 STAGES = ["open", "judging", "closed", "decided", "announced"]
@@ -699,12 +701,12 @@ def fill(contest, stage: str) -> None:
               category's slate is on the screen; "done": all is announced
     """
     contest.change_contest(name="Silesia Ink Days")
-    categories = [contest.add_category(name, places=min(3, entries)) for name, entries, _ in CATEGORIES]
+    categories = [contest.add_category(name, places=min(3, entries)) for name, entries, _, _ in CATEGORIES]
     judges = [contest.invite(name, head=at == 0)["judge"] for at, name in enumerate(JUDGES)]
     contest.invite("Registration desk", role="desk")
     contest.invite("Ambrose Vale", role="host")
     numbers = _entered(contest, categories)
-    for category, (_, _, state) in zip(categories, CATEGORIES):
+    for category, (_, _, state, _) in zip(categories, CATEGORIES):
         goal = {"open": "open", "judging": state, "reveal": "decided", "done": "announced"}[stage]
         _bring(contest, category, numbers[category["id"]], judges, STAGES.index(goal))
     if stage == "reveal":
@@ -713,16 +715,22 @@ def fill(contest, stage: str) -> None:
         contest._ask("POST", "/api/screen", {"mode": "wall"})
 
 
+def _drawn_in(styles: tuple[str, ...]) -> Iterator[int]:
+    return (kind for kind in itertools.count() if person(kind)["style"] in styles)
+
+
 def _entered(contest, categories: list[dict]) -> dict[str, list[int]]:
     """Enter all drawings, the categories taking turns; {category id: entry numbers}."""
     numbers: dict[str, list[int]] = {category["id"]: [] for category in categories}
-    turns = [(at / entries, category["id"]) for category, (_, entries, _) in zip(categories,
-                                                                                 CATEGORIES) for at in range(entries)]
+    kinds, turns = {}, []
+    for category, (_, entries, _, styles) in zip(categories, CATEGORIES):
+        kinds[category["id"]] = _drawn_in(styles)
+        turns += [(at / entries, category["id"]) for at in range(entries)]
     with tempfile.TemporaryDirectory() as folder:
-        for kind, (_, category) in enumerate(sorted(turns)):
-            who = person(kind)
-            who.pop("style")
-            entry = contest.submit(draw(kind, Path(folder)), category, who.pop("collector"), **who)
+        for at, (_, category) in enumerate(sorted(turns)):
+            kind, who = next(kinds[category]), person(at)
+            fields = {"title": person(kind)["title"], "artist": who["artist"], "studio": who["studio"]}
+            entry = contest.submit(draw(kind, Path(folder)), category, who["collector"], **fields)
             numbers[category].append(entry["number"])
     return numbers
 
