@@ -18,6 +18,7 @@ run: .venv/.run  ## install what is needed, then serve the contest in data/
 demo: .venv/.run  ## fill data-demo/ with a drawn contest and serve it (STAGE=open, judging, reveal or done)
 	@rm -rf $(DEMO_DATA)
 	@CONTEST_DATA=$(DEMO_DATA) .venv/bin/python contest.py demo --stage $(STAGE)
+	@echo "Sign in at /login; the password of this drawn contest is: $${CONTEST_ADMIN_PASSWORD:-contest-demo}"
 	@CONTEST_DATA=$(DEMO_DATA) CONTEST_ADMIN_PASSWORD="$${CONTEST_ADMIN_PASSWORD:-contest-demo}" deploy/serve.sh
 
 test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
