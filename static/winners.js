@@ -23,7 +23,7 @@ function card(place, winner, shared) {
   const { number, title, photo, score } = winner;
   const name = wearer(winner);
   return make("li", { class: "winner", "data-entry": number },
-    make("p", { class: `winner-place winner-place-${place}` }, make("b", { "aria-hidden": "true" }, String(place)), placeWords(place), shared ? ` (${t("place.shared")})` : ""),
+    make("p", { class: `winner-place winner-place-${place}` }, make("b", { "aria-hidden": "true" }, String(place)), shared ? t("winners.shared", { place: placeWords(place) }) : placeWords(place)),
     photo
       ? make("div", { class: "photo winner-photo" },
         make("img", { src: `/photos/${photo.large}`, alt: title || t("common.photo-of", { number }), width: photo.width, height: photo.height, decoding: "async" }),
