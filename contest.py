@@ -91,10 +91,7 @@ def _setting(default, help_line: str):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one server.
-
-    Read from flags first, then CONTEST_<NAME>, then PORT (for CONTEST_PORT), then the defaults below.
-    """
+    """The settings of one server; `read_settings` fills them from flags and environment."""
 
     data: str = _setting("data", "folder that holds the contest")
     host: str = _setting("0.0.0.0", "address to listen on")
@@ -110,43 +107,6 @@ class Settings:
     max_connections: int = _setting(12000, "live connections accepted at once")
     segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
     photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Settings:
-        """The settings given by flags and environment.
-
-        flags    {name: text}, as typed on the command line
-        errors   UsageError for an unknown or unreadable setting, naming it
-
-        >>> Settings.read({"CONTEST_PORT": "8100"}).port
-        8100
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        given = {k[8:].lower(): v for k, v in environ.items() if k.startswith("CONTEST_")}
-        if unknown := sorted(set(given) - known):
-            raise UsageError(f"There is no setting CONTEST_{unknown[0].upper()}.")
-        if "PORT" in environ:
-            given.setdefault("port", environ["PORT"])
-        given |= {k: v for k, v in (flags or {}).items() if v is not None}
-        settings = cls(**{name: cls._parsed(name, text) for name, text in given.items()})
-        if settings.trust_proxy not in ("none", "fly", "one-hop"):
-            raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
-        if not 0 <= settings.port <= 65535:
-            raise UsageError("CONTEST_PORT is a number from 0 to 65535.")
-        if settings.admin_password and len(settings.admin_password) < 8:
-            raise UsageError("CONTEST_ADMIN_PASSWORD needs at least 8 characters.")
-        return settings
-
-    @classmethod
-    def _parsed(cls, name: str, text: str):
-        kind = typing.get_type_hints(cls)[name]
-        try:
-            value = kind(text)
-        except ValueError:
-            raise UsageError(f"CONTEST_{name.upper()} is a number, not {text!r}.") from None
-        if kind is not str and (value < 0 or value != value or value == float("inf")):
-            raise UsageError(f"CONTEST_{name.upper()} cannot be {text}.")
-        return value
 
 
 # --- Errors -----------------------------------------------------------------
@@ -208,7 +168,7 @@ class NotOurs(ContestError):
     exit_code = 77
 
 
-def _no_such(kind: str, key) -> Refused:
+def no_such(kind: str, key) -> Refused:
     return Refused(f"no_such_{kind}", f"There is no {kind} {key}.", 404)
 
 
@@ -239,6 +199,8 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Category:
+    """One competition: what is entered, judged on its criteria, and awarded places. `state` runs from open to announced."""
+
     id: str
     name: str
     state: str = "open"
@@ -279,6 +241,8 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """One tattoo in one category. Until its place is revealed the number is all that anybody outside the staff sees."""
+
     number: int
     category: str
     photos: tuple[Photo, ...]
@@ -385,6 +349,107 @@ class State:
     seen: Map[str, Seen] = Map()  # command id -> what it did
     numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
     judge_ids: int = 0
+
+
+# Forms: what a person may send for each kind of thing, a checker a field. They refuse; they never repair.
+
+
+def _text(most: int = 300, least: int = 0) -> Callable:
+    """A checker of one line (or a few) of text that a person typed."""
+    def check(name: str, value) -> str:
+        if not isinstance(value, str):
+            raise Refused("bad_field", f"{name} is a text.", field=name)
+        value = value.strip()
+        if len(value) > most:
+            raise Refused("bad_field", f"{name} is longer than {most} characters.", field=name)
+        if len(value) < least:
+            raise Refused("missing_field", f"{name} is missing.", field=name)
+        if any(ord(c) < 32 and c not in "\n\t" or ord(c) == 127 for c in value):
+            raise Refused("bad_field", f"{name} holds a control character.", field=name)
+        return value
+    return check
+
+
+def _choice(*words: str) -> Callable:
+    def check(name: str, value) -> str:
+        if value not in words or not isinstance(value, str):
+            raise Refused("bad_field", f"{name} is one of {', '.join(words)}.", field=name)
+        return value
+    return check
+
+
+def _flag(name: str, value) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("bad_field", f"{name} is true or false.", field=name)
+    return value
+
+
+def _number(low, high, whole: bool = False) -> Callable:
+    def check(name: str, value):
+        fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and low <= value <= high
+        if not fits:
+            raise Refused("bad_field", f"{name} is a number from {low} to {high}.", field=name)
+        return value
+    return check
+
+
+def _criteria(name: str, value) -> list[dict]:
+    """1 to 20 criteria with an id each; ids are made from names where absent."""
+    if not isinstance(value, list) or not 1 <= len(value) <= 20:
+        raise Refused("bad_field", "A category has 1 to 20 criteria.", field=name)
+    made, taken = [], set()
+    for item in value:
+        if not isinstance(item, dict):
+            raise Refused("bad_field", "A criterion is {name, weight}.", field=name)
+        item = checked({"id": _text(40), "name": _text(120, 1), "weight": _number(0.001, 1000)}, item, ("name",))
+        key = slug(item.get("id") or item["name"], taken)
+        taken.add(key)
+        made.append({"id": key, "name": item["name"], "weight": item.get("weight", 1)})
+    return made
+
+
+def _names(name: str, value) -> list[str] | None:
+    if value is not None and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
+        raise Refused("bad_field", f"{name} is a list of ids, or null for all.", field=name)
+    return value
+
+
+RULES_FIELDS = {
+    "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
+    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
+CATEGORY_FIELDS = {
+    "name": _text(120, 1), "method": _choice("points"), "criteria": _criteria, "places": _number(1, 20, True),
+    "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
+    "show_scores": _flag, "position": _number(1, 1000, True)}
+JUDGE_FIELDS = {
+    "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
+ENTRY_FIELDS = {
+    "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
+    "phone": _text(60)}
+REASON, NOTE, MESSAGE = _text(1000), _text(2000), _text(300, 1)
+MODE, PHASE = _choice("wall", "stage", "reveal", "black", "message"), _choice("stencil", "ink")
+
+
+def checked(table: Mapping[str, Callable], given: Mapping, needed: Iterable[str] = ()) -> dict:
+    """The given fields, each checked by its row of the table. An unknown one is refused, never ignored."""
+    for name in given:
+        if name not in table:
+            raise Refused("unknown_field", f"There is no field {name}.", field=str(name))
+    for name in needed:
+        if name not in given:
+            raise Refused("missing_field", f"{name} is missing.", field=name)
+    return {name: table[name](name, value) for name, value in given.items()}
+
+
+def slug(name: str, taken: Iterable[str]) -> str:
+    """An id made of a name: "Black & Grey" -> "black-grey"; numbered where it is taken."""
+    base = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(str.maketrans("äöüßáàâéèêíìóòôúùñçå", "aousaaaeeeiiooouunca")))
+    base = base.strip("-")[:40].strip("-") or "category"
+    taken, number = set(taken), 2
+    found = base
+    while found in taken:
+        found, number = f"{base}-{number}", number + 1
+    return found
 
 
 # Commands: imperative. `by`, `at`, `id` and `body` are added by the edge.
@@ -595,10 +660,7 @@ def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
 # the decimals that were written and kept as fractions; nothing is compared
 # after rounding. Called by Decisions; knows no state.
 
-type_Marks = Mapping[str, float]
-
-
-def _exact(number) -> Fraction:
+def exact(number) -> Fraction:
     """The decimal that was written: 8.1 is 81/10, not the nearest float."""
     return Fraction(str(number))
 
@@ -620,8 +682,8 @@ def _mean(values: Iterable[Fraction]) -> Fraction:
 
 def _total(marks: Mapping, criteria: Iterable[Criterion]) -> Fraction:
     """The weighted mean of one sheet: the sum of weight x mark over the sum of weights."""
-    weights = [_exact(c.weight) for c in criteria]
-    return sum((w * _exact(marks[c.id]) for w, c in zip(weights, criteria)), Fraction(0)) / sum(weights)
+    weights = [exact(c.weight) for c in criteria]
+    return sum((w * exact(marks[c.id]) for w, c in zip(weights, criteria)), Fraction(0)) / sum(weights)
 
 
 def _blocks(group: list, key: Callable) -> list[list]:
@@ -669,7 +731,7 @@ def break_ties(groups: list[tuple[list, str | None]], steps: Iterable[tuple[str,
 
 
 def standings(entries: Iterable[int], panel: Iterable[str], criteria: Iterable[Criterion],
-              sheets: Mapping[tuple[str, int], type_Marks], recused: Iterable[tuple[str, int]] = (),
+              sheets: Mapping[tuple[str, int], Mapping[str, float]], recused: Iterable[tuple[str, int]] = (),
               places: int = 3) -> dict:
     """Rank the entries of one category by points, best first.
 
@@ -695,7 +757,7 @@ def standings(entries: Iterable[int], panel: Iterable[str], criteria: Iterable[C
     missing = [(j, e) for e in entries for j in panel if (j, e) not in recused and (j, e) not in full]
     steps = [("mean", lambda group: _blocks(group, lambda e: _mean(totals[e].values())))]
     steps += [(f"criterion:{c.id}", lambda group, c=c: _blocks(
-        group, lambda e: _mean(_exact(full[j, e][c.id]) for j in totals[e]))) for c in criteria]
+        group, lambda e: _mean(exact(full[j, e][c.id]) for j in totals[e]))) for c in criteria]
     steps.append(("head-to-head", lambda group: _head_to_head(group, totals)))
     rows = _rows(break_ties([(ranked, None)] if ranked else [], steps), totals)
     shared = {tuple(sorted([r["entry"], *r["tied_with"]])) for r in rows if r["tied_with"] and r["place"] <= places}
@@ -725,106 +787,10 @@ def _rows(groups: list[tuple[list, str]], totals: Mapping) -> list[dict]:
 # are both made of it, so one cannot know more than the other.
 
 
-def _text(most: int = 300, least: int = 0) -> Callable:
-    """A checker of one line (or a few) of text that a person typed."""
-    def check(name: str, value) -> str:
-        if not isinstance(value, str):
-            raise Refused("bad_field", f"{name} is a text.", field=name)
-        value = value.strip()
-        if len(value) > most:
-            raise Refused("bad_field", f"{name} is longer than {most} characters.", field=name)
-        if len(value) < least:
-            raise Refused("missing_field", f"{name} is missing.", field=name)
-        if any(ord(c) < 32 and c not in "\n\t" or ord(c) == 127 for c in value):
-            raise Refused("bad_field", f"{name} holds a control character.", field=name)
-        return value
-    return check
-
-
-def _choice(*words: str) -> Callable:
-    def check(name: str, value) -> str:
-        if value not in words or not isinstance(value, str):
-            raise Refused("bad_field", f"{name} is one of {', '.join(words)}.", field=name)
-        return value
-    return check
-
-
-def _flag(name: str, value) -> bool:
-    if not isinstance(value, bool):
-        raise Refused("bad_field", f"{name} is true or false.", field=name)
-    return value
-
-
-def _number(low, high, whole: bool = False) -> Callable:
-    def check(name: str, value):
-        fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and low <= value <= high
-        if not fits:
-            raise Refused("bad_field", f"{name} is a number from {low} to {high}.", field=name)
-        return value
-    return check
-
-
-def _criteria(name: str, value) -> list[dict]:
-    """1 to 20 criteria with an id each; ids are made from names where absent."""
-    if not isinstance(value, list) or not 1 <= len(value) <= 20:
-        raise Refused("bad_field", "A category has 1 to 20 criteria.", field=name)
-    made, taken = [], set()
-    for item in value:
-        if not isinstance(item, dict):
-            raise Refused("bad_field", "A criterion is {name, weight}.", field=name)
-        item = _checked({"id": _text(40), "name": _text(120, 1), "weight": _number(0.001, 1000)}, item, ("name",))
-        key = _slug(item.get("id") or item["name"], taken)
-        taken.add(key)
-        made.append({"id": key, "name": item["name"], "weight": item.get("weight", 1)})
-    return made
-
-
-def _names(name: str, value) -> list[str] | None:
-    if value is not None and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
-        raise Refused("bad_field", f"{name} is a list of ids, or null for all.", field=name)
-    return value
-
-
-RULES_FIELDS = {
-    "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
-    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
-CATEGORY_FIELDS = {
-    "name": _text(120, 1), "method": _choice("points"), "criteria": _criteria, "places": _number(1, 20, True),
-    "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
-    "show_scores": _flag, "position": _number(1, 1000, True)}
-JUDGE_FIELDS = {
-    "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
-ENTRY_FIELDS = {
-    "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
-    "phone": _text(60)}
-
-
-def _checked(table: Mapping[str, Callable], given: Mapping, needed: Iterable[str] = ()) -> dict:
-    """The given fields, each checked by its row of the table. An unknown one is refused, never ignored."""
-    for name in given:
-        if name not in table:
-            raise Refused("unknown_field", f"There is no field {name}.", field=str(name))
-    for name in needed:
-        if name not in given:
-            raise Refused("missing_field", f"{name} is missing.", field=name)
-    return {name: table[name](name, value) for name, value in given.items()}
-
-
-def _slug(name: str, taken: Iterable[str]) -> str:
-    """An id made of a name: "Black & Grey" -> "black-grey"; numbered where it is taken."""
-    base = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(str.maketrans("äöüßáàâéèêíìóòôúùñçå", "aousaaaeeeiiooouunca")))
-    base = base.strip("-")[:40].strip("-") or "category"
-    taken, number = set(taken), 2
-    found = base
-    while found in taken:
-        found, number = f"{base}-{number}", number + 1
-    return found
-
-
 def _category(state: State, category: str, *allowed: str) -> Category:
     found = state.categories.get(category)
     if found is None:
-        raise _no_such("category", category)
+        raise no_such("category", category)
     if allowed and found.state not in allowed:
         raise Refused("wrong_state", f"{found.name} is {found.state}; it would have to be {' or '.join(allowed)}.", 409)
     return found
@@ -832,14 +798,14 @@ def _category(state: State, category: str, *allowed: str) -> Category:
 
 def _entry(state: State, number: int) -> Entry:
     if number not in state.entries:
-        raise _no_such("entry", number)
+        raise no_such("entry", number)
     return state.entries[number]
 
 
 def _judge(state: State, judge: str, *roles: str) -> Judge:
     found = state.judges.get(judge)
     if found is None or (roles and found.role not in roles):
-        raise _no_such("judge", judge)
+        raise no_such("judge", judge)
     return found
 
 
@@ -895,30 +861,30 @@ def _decide(command: Command, state: State) -> Iterable[Event]:
 
 @_decide.register(ChangeContest)
 def _change_contest(command, state):
-    changes = _checked(RULES_FIELDS, command.fields)
+    changes = checked(RULES_FIELDS, command.fields)
     changes = {k: v for k, v in changes.items() if getattr(state.rules, k) != v}
     return [ContestChanged(changes)] if changes else []
 
 
 def _check_scale(lowest, highest, step) -> None:
-    if not lowest < highest or (_exact(highest) - _exact(lowest)) % _exact(step):
+    if not lowest < highest or (exact(highest) - exact(lowest)) % exact(step):
         raise Refused("bad_field", "Marks go from lowest to highest in whole steps.", field="step")
 
 
 @_decide.register(AddCategory)
 def _add_category(command, state):
-    fields = _checked(CATEGORY_FIELDS, command.fields, ("name",))
+    fields = checked(CATEGORY_FIELDS, command.fields, ("name",))
     _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
     fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
     last = len(state.categories) + 1
     fields["position"] = min(fields.get("position", last), last)
-    return [CategoryAdded(_slug(fields["name"], state.categories), fields)]
+    return [CategoryAdded(slug(fields["name"], state.categories), fields)]
 
 
 @_decide.register(ChangeCategory)
 def _change_category(command, state):
     found = _category(state, command.category)
-    changes = _checked(CATEGORY_FIELDS, command.fields)
+    changes = checked(CATEGORY_FIELDS, command.fields)
     if {"criteria", "method", "lowest", "highest", "step"} & set(changes) and any(
             state.sheets.get(e.number) for e in _entries_of(state, found.id)):
         raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
@@ -952,7 +918,7 @@ def _close_judging(command, state):
 @_decide.register(OpenCategory)
 def _open_category(command, state):
     found = _category(state, command.category, "judging")
-    reason = _text(1000)("reason", command.reason)
+    reason = REASON("reason", command.reason)
     if not reason and any(state.sheets.get(e.number) for e in _entries_of(state, found.id)):
         raise Refused("reason_needed", f"{found.name} has sheets already: say why it is opened again.")
     return [CategoryOpened(found.id, reason)]
@@ -961,7 +927,7 @@ def _open_category(command, state):
 @_decide.register(ReopenCategory)
 def _reopen_category(command, state):
     found = _category(state, command.category, "closed", "decided")
-    reason = _text(1000)("reason", command.reason)
+    reason = REASON("reason", command.reason)
     if not reason:
         raise Refused("reason_needed", f"Say why {found.name} is judged again.")
     if found.id in state.decisions and state.decisions[found.id].revealed:
@@ -976,7 +942,7 @@ def _announce_category(command, state):
 
 @_decide.register(InviteJudge)
 def _invite_judge(command, state):
-    fields = {"studio": "", "categories": None, "head": False} | _checked(JUDGE_FIELDS, command.fields, ("name", "role"))
+    fields = {"studio": "", "categories": None, "head": False} | checked(JUDGE_FIELDS, command.fields, ("name", "role"))
     for category in fields["categories"] or ():
         _category(state, category)
     return [JudgeInvited(f"j{state.judge_ids + 1}", **fields)]
@@ -996,7 +962,7 @@ def _revoke_judge(command, state):
 def _submit_entry(command, state):
     given = dict(command.fields)
     ticks = {name: given.pop(name, False) for name in ("consent", "adult")}
-    fields = _checked(ENTRY_FIELDS, given, ("category", "collector"))
+    fields = checked(ENTRY_FIELDS, given, ("category", "collector"))
     found = _category(state, fields.pop("category"))
     if ticks["consent"] is not True:
         raise Refused("consent_missing", "The collector's consent to show the photo is missing.")
@@ -1015,7 +981,7 @@ def _submit_entry(command, state):
 @_decide.register(ChangeEntry)
 def _change_entry(command, state):
     entry = _entry(state, command.entry)
-    changes = _checked(ENTRY_FIELDS, command.fields)
+    changes = checked(ENTRY_FIELDS, command.fields)
     events = []
     target = changes.pop("category", entry.category)
     if target != entry.category:
@@ -1029,7 +995,7 @@ def _change_entry(command, state):
 @_decide.register(SetEntryState)
 def _set_entry_state(command, state):
     entry = _entry(state, command.entry)
-    reason = _text(1000)("reason", command.reason)
+    reason = REASON("reason", command.reason)
     if command.state == "disqualified" and not reason:
         raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
     return [EntryStateChanged(entry.number, command.state, reason)] if entry.state != command.state else []
@@ -1053,7 +1019,7 @@ def _give_sheet(command, state):
     if (command.base or 0) != (now.seq if now else 0):
         raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
                       sheet=plain(now) if now else None)
-    note = _text(2000)("note", command.note)
+    note = NOTE("note", command.note)
     return [SheetGiven(entry.number, judge.id, marks, note, found.state not in ("judging",),
                        found.state in ("judging", "closed"))]
 
@@ -1061,7 +1027,7 @@ def _give_sheet(command, state):
 @_decide.register(RecuseJudge)
 def _recuse_judge(command, state):
     entry, judge, _ = _seat(state, command.entry, command.judge)
-    reason = _text(1000)("reason", command.reason)
+    reason = REASON("reason", command.reason)
     now = _sheet(state, entry.number, judge.id)
     if command.recused == bool(now and now.recused):
         return []
@@ -1089,7 +1055,7 @@ def _checked_marks(category: Category, marks) -> dict:
         if name not in known:
             raise Refused("unknown_criterion", f"{category.name} has no criterion {name}.")
         fits = isinstance(mark, (int, float)) and not isinstance(mark, bool) and category.lowest <= mark <= category.highest
-        if not fits or (_exact(mark) - _exact(category.lowest)) % _exact(category.step):
+        if not fits or (exact(mark) - exact(category.lowest)) % exact(category.step):
             raise Refused("bad_mark", f"A mark is a number from {category.lowest} to {category.highest} "
                                       f"in steps of {category.step}.", criterion=name)
     return dict(marks)
@@ -1106,7 +1072,7 @@ def _decide_winners(command, state):
     if found.id in state.decisions and state.decisions[found.id].revealed:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: its winners stay.", 409)
     places = _checked_places(state, found, command.places)
-    reason = _text(1000)("reason", command.reason)
+    reason = REASON("reason", command.reason)
     table = category_standings(state, found.id)
     same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
     if not reason and (not same or table["provisional"] or table["unresolved"]):
@@ -1141,10 +1107,11 @@ def _step_reveal(command, state):
     decision = state.decisions.get(found.id)
     if decision is None:
         raise Refused("not_decided", f"The winners of {found.name} are not decided.", 409)
-    _choice("stencil", "ink")("phase", command.phase)
+    PHASE("phase", command.phase)
     groups = len(decision.places)
     last = groups + 1
-    _number(0, last, True)("step", command.step)
+    if not 0 <= command.step <= last:
+        raise Refused("bad_field", f"The reveal of {found.name} has the steps 0 to {last}.", field="step")
     if command.step > decision.step + 1:
         raise Refused("step_skipped", f"Step {decision.step + 1} of {found.name} comes first.", 409)
     phase = command.phase if 1 <= command.step <= groups else "ink"
@@ -1156,10 +1123,10 @@ def _step_reveal(command, state):
 
 @_decide.register(SetScreen)
 def _set_screen(command, state):
-    mode = _choice("wall", "stage", "reveal", "black", "message")("mode", command.mode)
+    mode = MODE("mode", command.mode)
     if mode == "reveal" and not state.screen.category:
         raise Refused("not_decided", "No reveal has begun.", 409)
-    text = _text(300, 1 if mode == "message" else 0)("text", command.text) if mode == "message" else ""
+    text = MESSAGE("text", command.text) if mode == "message" else ""
     return [ScreenSet(mode, text)] if (state.screen.mode, state.screen.text) != (mode, text) else []
 
 
@@ -1179,7 +1146,7 @@ def _call_to_stage(command, state):
 def fold(state: State, fact: Fact) -> State:
     """The state after a fact. An event is a fact: nothing is refused here."""
     for event in fact.events:
-        state = _fold(event, state, fact)
+        state = _FOLDS[type(event)](event, state, fact)
     changes = {"seq": fact.seq}
     if fact.id:
         changes["seen"] = state.seen.set(fact.id, Seen(fact.body, *map(str, thing_of(fact))))
@@ -1190,16 +1157,6 @@ def _with(state: State, collection: str, key, /, **changes) -> State:
     """A state in which one record of a collection has changed."""
     records = getattr(state, collection)
     return dataclasses.replace(state, **{collection: records.set(key, dataclasses.replace(records[key], **changes))})
-
-
-@functools.singledispatch
-def _fold(event: Event, state: State, fact: Fact) -> State:
-    raise TypeError(f"no fold for {type(event).__name__}")
-
-
-@_fold.register(ContestChanged)
-def _(event, state, fact):
-    return dataclasses.replace(state, rules=dataclasses.replace(state.rules, **event.changes))
 
 
 def _category_fields(fields: Mapping) -> dict:
@@ -1216,15 +1173,13 @@ def _ordered(categories: Map, moved: str, position: int) -> Map:
     return Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(order, 1)})
 
 
-@_fold.register(CategoryAdded)
-def _(event, state, fact):
+def _fold_category_added(event, state, fact):
     made = Category(event.category, **_category_fields(event.fields))
     return dataclasses.replace(
         state, categories=_ordered(state.categories.set(made.id, made), made.id, event.fields["position"]))
 
 
-@_fold.register(CategoryChanged)
-def _(event, state, fact):
+def _fold_category_changed(event, state, fact):
     state = _with(state, "categories", event.category, **_category_fields(event.changes))
     if "position" in event.changes:
         return dataclasses.replace(
@@ -1232,30 +1187,13 @@ def _(event, state, fact):
     return state
 
 
-@_fold.register(CategoryDeleted)
-def _(event, state, fact):
+def _fold_category_deleted(event, state, fact):
     left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
     return dataclasses.replace(
         state, categories=Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(left, 1)}))
 
 
-@_fold.register(CategoryOpened)
-def _(event, state, fact):
-    return _with(state, "categories", event.category, state="open")
-
-
-@_fold.register(JudgingStarted)
-def _(event, state, fact):
-    return _with(state, "categories", event.category, state="judging")
-
-
-@_fold.register(JudgingClosed)
-def _(event, state, fact):
-    return _with(state, "categories", event.category, state="closed")
-
-
-@_fold.register(CategoryReopened)
-def _(event, state, fact):
+def _fold_category_reopened(event, state, fact):
     # What came after the decision counts from now on: nothing a judge gave is lost.
     state = _with(state, "categories", event.category, state="judging")
     for entry in _entries_of(state, event.category):
@@ -1269,32 +1207,19 @@ def _without(records: Map, key) -> Map:
     return records.delete(key) if key in records else records
 
 
-@_fold.register(CategoryAnnounced)
-def _(event, state, fact):
+def _fold_category_announced(event, state, fact):
     state = _with(state, "categories", event.category, state="announced")
     decision = state.decisions[event.category]
     return _with(state, "decisions", event.category, step=max(decision.step, len(decision.places)))
 
 
-@_fold.register(JudgeInvited)
-def _(event, state, fact):
+def _fold_judge_invited(event, state, fact):
     seats = None if event.categories is None else tuple(event.categories)
     made = Judge(event.judge, event.name, event.role, event.studio, seats, event.head)
     return dataclasses.replace(state, judges=state.judges.set(made.id, made), judge_ids=state.judge_ids + 1)
 
 
-@_fold.register(JudgeRenewed)
-def _(event, state, fact):
-    return _with(state, "judges", event.judge, generation=state.judges[event.judge].generation + 1, revoked=False)
-
-
-@_fold.register(JudgeRevoked)
-def _(event, state, fact):
-    return _with(state, "judges", event.judge, generation=state.judges[event.judge].generation + 1, revoked=True)
-
-
-@_fold.register(EntrySubmitted)
-def _(event, state, fact):
+def _fold_entry_submitted(event, state, fact):
     photos = tuple(Photo(**(p | {"sha256": Map(p["sha256"])})) for p in event.photos)
     names = {name: getattr(event, name) for name in PERSONAL}
     made = Entry(event.entry, event.category, photos, fact.at, consent=event.consent, adult=event.adult, **names)
@@ -1302,31 +1227,6 @@ def _(event, state, fact):
     for photo in photos:
         known = known.set(photo.large[:32], made.number)
     return dataclasses.replace(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
-
-
-@_fold.register(EntryChanged)
-def _(event, state, fact):
-    return _with(state, "entries", event.entry, **event.changes)
-
-
-@_fold.register(EntryMoved)
-def _(event, state, fact):
-    return _with(state, "entries", event.entry, category=event.category)
-
-
-@_fold.register(EntryStateChanged)
-def _(event, state, fact):
-    return _with(state, "entries", event.entry, state=event.state, reason=event.reason)
-
-
-@_fold.register(PhotoHidden)
-def _(event, state, fact):
-    return _with(state, "entries", event.entry, hidden=True)
-
-
-@_fold.register(PhotoShown)
-def _(event, state, fact):
-    return _with(state, "entries", event.entry, hidden=False)
 
 
 def _put_sheet(state: State, sheet: Sheet) -> State:
@@ -1342,8 +1242,7 @@ def _set_sheet(sheets: Map, sheet: Sheet) -> Map:
     return sheets.set(sheet.entry, sheets.get(sheet.entry, Map()).set(sheet.judge, sheet))
 
 
-@_fold.register(SheetGiven)
-def _(event, state, fact):
+def _fold_sheet_given(event, state, fact):
     was = _sheet(state, event.entry, event.judge)
     return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
                                    event.late, event.counted, fact.seq, fact.by))
@@ -1354,39 +1253,52 @@ def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     return _put_sheet(state, dataclasses.replace(was, recused=recused, seq=fact.seq, by=fact.by))
 
 
-@_fold.register(JudgeRecused)
-def _(event, state, fact):
-    return _recusal(state, event, fact, True)
-
-
-@_fold.register(RecusalLifted)
-def _(event, state, fact):
-    return _recusal(state, event, fact, False)
-
-
-@_fold.register(WinnersDecided)
-def _(event, state, fact):
+def _fold_winners_decided(event, state, fact):
     made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores))
     state = _with(state, "categories", event.category, state="decided")
     return dataclasses.replace(state, decisions=state.decisions.set(event.category, made))
 
 
-@_fold.register(RevealStepped)
-def _(event, state, fact):
+def _fold_reveal_stepped(event, state, fact):
     state = dataclasses.replace(state, screen=Screen("reveal", event.category, event.step, event.phase))
     if event.phase == "stencil":
         return state
     return _with(state, "decisions", event.category, step=max(event.step, state.decisions[event.category].step))
 
 
-@_fold.register(ScreenSet)
-def _(event, state, fact):
-    return dataclasses.replace(state, screen=dataclasses.replace(state.screen, mode=event.mode, text=event.text))
-
-
-@_fold.register(StageCalled)
-def _(event, state, fact):
-    return dataclasses.replace(state, stage=Stage(event.entry, event.follow))
+# How each event changes a state: a line where it is one field, a function where it is more.
+_FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
+    ContestChanged: lambda e, s, fact:
+        dataclasses.replace(s, rules=dataclasses.replace(s.rules, **e.changes)),
+    CategoryAdded: _fold_category_added,
+    CategoryChanged: _fold_category_changed,
+    CategoryDeleted: _fold_category_deleted,
+    CategoryOpened: lambda e, s, fact: _with(s, "categories", e.category, state="open"),
+    JudgingStarted: lambda e, s, fact: _with(s, "categories", e.category, state="judging"),
+    JudgingClosed: lambda e, s, fact: _with(s, "categories", e.category, state="closed"),
+    CategoryReopened: _fold_category_reopened,
+    CategoryAnnounced: _fold_category_announced,
+    JudgeInvited: _fold_judge_invited,
+    JudgeRenewed: lambda e, s, fact:
+        _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=False),
+    JudgeRevoked: lambda e, s, fact:
+        _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=True),
+    EntrySubmitted: _fold_entry_submitted,
+    EntryChanged: lambda e, s, fact: _with(s, "entries", e.entry, **e.changes),
+    EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category),
+    EntryStateChanged: lambda e, s, fact:
+        _with(s, "entries", e.entry, state=e.state, reason=e.reason),
+    PhotoHidden: lambda e, s, fact: _with(s, "entries", e.entry, hidden=True),
+    PhotoShown: lambda e, s, fact: _with(s, "entries", e.entry, hidden=False),
+    SheetGiven: _fold_sheet_given,
+    JudgeRecused: lambda e, s, fact: _recusal(s, e, fact, True),
+    RecusalLifted: lambda e, s, fact: _recusal(s, e, fact, False),
+    WinnersDecided: _fold_winners_decided,
+    RevealStepped: _fold_reveal_stepped,
+    ScreenSet: lambda e, s, fact:
+        dataclasses.replace(s, screen=dataclasses.replace(s.screen, mode=e.mode, text=e.text)),
+    StageCalled: lambda e, s, fact: dataclasses.replace(s, stage=Stage(e.entry, e.follow)),
+})
 
 
 # Who sees what. A thing is named by its kind and key; `view` is the thing as a channel may see it, None if not at all.
@@ -4099,6 +4011,12 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         site.hub.connect(plain_socket, who.session, who.audience, client_address(site.settings, self.environ), early)
 
 
+# --- Script -----------------------------------------------------------------
+# The Python face for notebooks and scripts: a whole Server, and the same verbs
+# on a folder in this process (`open`) and over HTTP (`Client`). Both send the
+# same requests to the same table of routes, so a verb cannot mean two things.
+
+
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
@@ -4188,12 +4106,6 @@ def lan_addresses() -> list[str]:
     with contextlib.suppress(OSError):
         found += [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [a for a in dict.fromkeys(found) if not a.startswith("127.")]
-
-
-# --- Script -----------------------------------------------------------------
-# The Python face for notebooks and scripts: the same verbs on a folder in this
-# process (`open`) and over HTTP (`Client`). Both send the same requests to the
-# same table of routes, so a verb cannot mean two things.
 
 
 class _Verbs:
@@ -4324,6 +4236,42 @@ def open(folder: str | Path = "data", **settings) -> Contest:
 # use, 77 not ours to write.
 
 
+def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
+    """The settings: flags first, then CONTEST_<NAME>, then PORT (for CONTEST_PORT), then the defaults.
+
+    flags    {name: text}, as typed on the command line
+    errors   UsageError for an unknown or unreadable setting, naming it
+
+    >>> read_settings({"CONTEST_PORT": "8100"}, {}).port
+    8100
+    """
+    kinds = typing.get_type_hints(Settings)
+    given = {k[8:].lower(): v for k, v in environ.items() if k.startswith("CONTEST_")}
+    if unknown := sorted(set(given) - set(kinds)):
+        raise UsageError(f"There is no setting CONTEST_{unknown[0].upper()}.")
+    if "PORT" in environ:
+        given.setdefault("port", environ["PORT"])
+    given |= {k: v for k, v in flags.items() if v is not None}
+    settings = Settings(**{name: _parsed_setting(name, kinds[name], text) for name, text in given.items()})
+    if settings.trust_proxy not in ("none", "fly", "one-hop"):
+        raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
+    if settings.port > 65535:
+        raise UsageError("CONTEST_PORT is a number from 0 to 65535.")
+    if settings.admin_password and len(settings.admin_password) < 8:
+        raise UsageError("CONTEST_ADMIN_PASSWORD needs at least 8 characters.")
+    return settings
+
+
+def _parsed_setting(name: str, kind: type, text: str):
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UsageError(f"CONTEST_{name.upper()} is a number, not {text!r}.") from None
+    if kind is not str and not 0 <= value < float("inf"):
+        raise UsageError(f"CONTEST_{name.upper()} cannot be {text}.")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="contest.py", description="A real-time tattoo contest.")
     shared = argparse.ArgumentParser(add_help=False)
@@ -4350,7 +4298,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 64 if end.code else 0
     flags = {k[4:]: v for k, v in vars(given).items() if k.startswith("set_")}
     try:
-        settings = Settings.read(os.environ, flags)
+        settings = read_settings(os.environ, flags)
         return {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "settings": _print_settings}[given.command](
             settings, given)
     except ContestError as error:

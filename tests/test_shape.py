@@ -1,0 +1,141 @@
+"""The house rules that a machine can hold: the order of contest.py's sections, and what each may touch."""
+
+import ast
+import bisect
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
+LINES = SOURCE.splitlines()
+TREE = ast.parse(SOURCE)
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Log", "Photos", "Hub", "Desk", "Web", "Script", "Command line"]
+BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
+#: what a section must never name
+FORBIDDEN = {
+    "Records": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
+    "Scoring": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "State", "Event", "Command"},
+    "Decisions": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
+    "Log": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
+    "Photos": {"State", "Log", "gevent", "bottle"},
+    "Hub": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log"},
+    "Desk": {"bottle", "socket", "Hub", "Audience", "Peer"},
+    "Web": {"Log", "fold", "recover", "FolderLock"},
+}
+
+
+@functools.cache
+def _headers() -> dict[str, int]:
+    """{section: number of its header line}, in order."""
+    found = {}
+    for number, line in enumerate(LINES, 1):
+        if match := re.fullmatch(r"# --- ([\w ]+) -+", line):
+            found[match[1]] = number
+    return found
+
+
+def _section_of(line: int) -> str:
+    return SECTIONS[bisect.bisect(list(_headers().values()), line) - 1]
+
+
+def _names(tree: ast.AST) -> set[tuple[str, int]]:
+    return {(node.id, node.lineno) for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+@functools.cache
+def _definitions() -> dict[str, int]:
+    """{name: line} of what the module defines at its top level."""
+    found = {}
+    for node in TREE.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = node.lineno
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                for name in ast.walk(target):
+                    if isinstance(name, ast.Name) and node.lineno > _headers()["Settings"]:
+                        found[name.id] = node.lineno
+    return found
+
+
+def test_the_sections_stand_in_the_order_of_the_contents():
+    assert list(_headers()) == SECTIONS
+    contents = re.findall(r"^    ([A-Z][\w ]+?)  +\S", ast.get_docstring(TREE, clean=False), re.M)
+    assert contents == SECTIONS
+
+
+def test_headers_reach_to_column_79():
+    for name, number in _headers().items():
+        assert 78 <= len(LINES[number - 1]) <= 79, name
+
+
+def test_no_section_names_a_later_one():
+    """Annotations are not evaluated, so only what runs counts."""
+    defined, wrong = _definitions(), []
+    order = {name: i for i, name in enumerate(SECTIONS)}
+    annotations = set()
+    for node in ast.walk(TREE):
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if part is not None:
+                annotations |= _names(part)
+    for name, line in _names(TREE) - annotations:
+        if name in defined and line > _headers()["Settings"]:
+            here, there = _section_of(line), _section_of(defined[name])
+            if order[here] < order[there]:
+                wrong.append(f"line {line}: {here} names {name} of {there}")
+    assert not wrong
+
+
+def test_private_names_stay_in_their_section():
+    wrong = []
+    for name, line in _names(TREE):
+        if name.startswith("_") and not name.startswith("__") and name in _definitions():
+            if _section_of(line) != _section_of(_definitions()[name]):
+                wrong.append(f"line {line}: {_section_of(line)} names {name}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("section", FORBIDDEN)
+def test_a_section_never_touches_what_is_not_its_business(section):
+    found = {f"line {line}: {name}" for name, line in _names(TREE)
+             if line > _headers()["Settings"] and _section_of(line) == section and name in FORBIDDEN[section]}
+    assert not found
+
+
+def test_functions_are_short():
+    sizes = [(node.end_lineno - node.lineno + 1, node.name) for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)]
+    assert max(sizes)[0] <= 50, max(sizes)
+    assert sorted(sizes)[len(sizes) // 2][0] < 12
+
+
+def test_public_functions_and_classes_have_docstrings():
+    missing = [node.name for node in TREE.body
+               if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+               and not ast.get_docstring(node) and node.end_lineno - node.lineno > 7]
+    assert not missing
+
+
+def test_no_mutable_global_and_no_unfinished_work():
+    for node in TREE.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) != "__all__":
+            assert not isinstance(node.value, (ast.List, ast.Set, ast.ListComp)), f"line {node.lineno}"
+    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b|monkey\.patch", SOURCE)
+
+
+def test_importing_starts_nothing():
+    import subprocess
+    import sys
+    code = ("import threading, gevent.socket, socket; before = socket.socket; import contest; "
+            "assert socket.socket is before and threading.active_count() == 1")
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=30)
+
+
+def test_the_sections_and_their_budgets(capsys):
+    headers = [*_headers().items(), ("", len(LINES) + 1)]
+    with capsys.disabled():
+        print()
+        for (name, start), (_, end) in zip(headers, headers[1:]):
+            size, budget = end - start, BUDGET.get(name, 900)
+            print(f"  {name:<14}{size:5} of {budget}{'   over' if size > budget else ''}")
+    assert len(LINES) > 1000
