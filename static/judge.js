@@ -5,10 +5,11 @@ import { connect } from "/static/live.js";
 import { call } from "/static/api.js";
 import { Photo, fetchAhead, photoUrl, photosOf } from "/static/judge/photo.js";
 import { Sheet } from "/static/judge/sheet.js";
-import { Menu, NotTaken, Recusal, Conflict } from "/static/judge/menu.js";
+import { Menu, worksOffline, NotTaken, Recusal, Conflict } from "/static/judge/menu.js";
 import { progress } from "/static/outbox.js";
 import * as model from "/static/judge/model.js";
 
+const AHEAD_MS = 1000;              // photos are fetched ahead once the page has settled
 const open = signal(null);          // "menu", "recuse" or {conflict: number}
 const landscape = signal(false);
 
@@ -30,7 +31,7 @@ function Head() {
   const { judged, all } = c ? model.tally(c) : {};
   return html`
     <header class="judge-head">
-      <h1><span class="judge-category" dir="auto">${c?.name ?? t("judge.title")}</span> ${c && html`<span class="judge-count" data-count>${t("judge.count", { judged, n: all })}</span>`}</h1>
+      <h1><span class="judge-category" dir="auto">${c?.name ?? t("judge.title")}</span> ${c && c.state !== "open" && html`<span class="judge-count" data-count>${t("judge.count", { judged, n: all })}</span>`}</h1>
       <p class="judge-sync" data-sync=${look}>${text}</p>
     </header>`;
 }
@@ -43,7 +44,7 @@ function Notices() {
   const [refusal, ...more] = model.refusals.value;
   const [conflict] = model.conflicts.value;
   return html`
-    <div class="judge-notices">
+    <section class="judge-notices" aria-label=${t("judge.notices")}>
       ${problem && html`<div class="notice notice-stop" data-problem=${problem}>
         <p>${t(`judge.problem-${problem}`)} ${count > 0 && t("judge.kept", { n: count })}</p>
         ${count > 0 && html`<button type="button" class="button button-quiet" onClick=${() => model.rescue()}>${t("judge.rescue")}</button>`}</div>`}
@@ -55,19 +56,24 @@ function Notices() {
       ${c && e && c.state === "closed" && html`<p class="notice">${t("judge.closed")}</p>`}
       ${c && e && !model.takesMarks(c) && html`<p class="notice">${t(`judge.locked-${c.state}`)}</p>`}
       ${e && model.isOut(e) && html`<p class="notice">${t("judge.out", { number: e.number, state: t(`entry-state.${e.state}`) })}</p>`}
-    </div>`;
+    </section>`;
 }
 
 /** Nothing to judge now, said in words; the page moves on by itself when that changes. */
 function Nothing() {
   const { me } = model.contest.value;
   const all = model.categories.value;
-  const words = me?.role !== "judge" ? "judge.not-a-judge" : all.length === 0 ? "judge.no-categories" : "judge.nothing";
+  const here = model.category.value;
+  const words = me?.role !== "judge" ? "judge.not-a-judge" : all.length === 0 ? "judge.no-categories"
+    : here?.state === "open" ? "judge.nothing" : "judge.empty";
   return html`
     <div class="judge-nothing">
       <h2>${t(`${words}-title`)}</h2>
       <p>${t(words)}</p>
-      ${me?.role === "judge" && html`<ul>${all.map((c) => html`<li key=${c.id}><span dir="auto">${c.name}</span> <small>${t(`judge.state-${c.state}`)}</small></li>`)}</ul>`}
+      ${me?.role === "judge" && html`<ul>${all.map((c) => html`
+        <li key=${c.id}>${model.takesMarks(c) && c !== here
+          ? html`<button type="button" class="button" data-go=${c.id} dir="auto" onClick=${() => model.goToCategory(c.id)}>${c.name}</button>`
+          : html`<span dir="auto">${c.name}</span>`} <small>${t(`judge.state-${c.state}`)}</small></li>`)}</ul>`}
     </div>`;
 }
 
@@ -80,16 +86,17 @@ function Slot() {
   const stage = model.contest.value.stage?.entry;
   const onStage = stage && stage !== e.number && model.entries.value.some((x) => x.number === stage);
   const about = last && model.category.value.criteria.find((criterion) => criterion.id === last.what);
+  const mode = t(worksOffline() ? "judge.mode-offline" : "judge.mode");
   const words = { unsent: "judge.saved", sent: "judge.sent", refused: "judge.not-taken-short" }[way];
   return html`
     <div class="judge-slot">
-      <p class="judge-way" data-way=${way || "none"}>${words ? t(words) : t("judge.mode")}</p>
+      <p class="judge-way" data-way=${way || "none"}>${words ? t(words) : mode}</p>
       ${last ? html`
         <button type="button" class="judge-undo" data-undo onClick=${() => model.takeBack()}>${icon("undo-2")}
           <span>${t("judge.undo")}</span> ${about && html`<small dir="auto">${about.name}</small>`}</button>`
       : onStage ? html`
         <button type="button" class="judge-undo" data-stage onClick=${() => model.goTo(stage)}>${t("judge.on-stage", { number: stage })}</button>`
-      : words && html`<p class="judge-mode">${t("judge.mode")}</p>`}
+      : words && html`<p class="judge-mode">${mode}</p>`}
     </div>`;
 }
 
@@ -98,19 +105,20 @@ function Slot() {
 function Foot() {
   const next = model.nextUnfinished.value, lacks = model.missing.value, other = model.nextCategory.value, c = model.category.value;
   const { judged } = c ? model.tally(c) : {};
-  const [words, act] = !c || !model.takesMarks(c) ? [null]
+  const toOther = other && [t("judge.next-category", { category: other.name }), () => step(() => model.goToCategory(other.id))];
+  const [words, act] = !c || !model.takesMarks(c) ? toOther ?? [null]
     : next ? [t("judge.next", { number: next.number }), () => step(() => model.goTo(next.number))]
     : lacks ? [t("judge.missing", { n: lacks }), toMissing]
-    : other ? [t("judge.next-category", { category: other.name }), () => step(() => model.goToCategory(other.id))]
+    : toOther ? toOther
     : [t("judge.all-judged", { n: judged }), null];
   return html`
-    <footer class="judge-foot">
+    <div class="judge-foot">
       <button type="button" class="judge-back" data-back aria-label=${t("judge.back")} disabled=${!model.canGoBack.value}
         onClick=${() => step(() => model.goBack())}>${icon("arrow-left")}</button>
       ${act ? html`<button type="button" class="judge-next button button-primary" data-next=${next?.number ?? ""} onClick=${act}>${words}</button>`
       : html`<p class="judge-next judge-done" data-done>${words}</p>`}
       <button type="button" class="judge-list" data-list aria-label=${t("judge.list")} aria-haspopup="dialog" onClick=${() => { open.value = "menu"; }}>${icon("list")}</button>
-    </footer>`;
+    </div>`;
 }
 
 /** Go elsewhere: the page begins at its top, and whoever cannot see it is told the entry's number. */
@@ -153,20 +161,23 @@ function Rail() {
 function Judge() {
   if (!model.contest.value) return html`<p class="judge-loading">${t("judge.loading")}</p>`;
   const c = model.category.value, e = model.entry.value, shown = open.value;
+  const sheet = e && c && c.state !== "open";
   const close = () => { open.value = null; };
   const conflict = shown?.conflict && model.records.value.get(shown.conflict);
   return html`
     <${Head} />
     <${Notices} />
-    ${e && c && c.state !== "open" ? html`
+    ${sheet ? html`
       <main id="main" class="judge-main" data-scroller data-many=${c.criteria.length > 3 || undefined}>
         <${Photo} entry=${e} />
         ${landscape.value && html`<${Rail} />`}
         <${Sheet} entry=${e} category=${c} locked=${!model.takesMarks(c) || model.isOut(e)} />
-      </main>
-      <${Slot} />`
+      </main>`
     : html`<main id="main" class="judge-main"><${Nothing} /></main>`}
-    <${Foot} />
+    <footer class="judge-bottom">
+      ${sheet && html`<${Slot} />`}
+      <${Foot} />
+    </footer>
     ${shown === "menu" && html`<${Menu} onClose=${close} onRecuse=${() => { open.value = "recuse"; }} />`}
     ${shown === "recuse" && e && html`<${Recusal} entry=${e} onClose=${close} />`}
     ${conflict?.conflict && html`<${Conflict} record=${conflict} onClose=${close} />`}
@@ -232,11 +243,15 @@ async function begin() {
     model.settle();
   }
 
+  let fetching = 0;
   const show = () => {
     const { me, contest, categories, entries, stage } = live.store;
     if (!me) return;
     model.contest.value = { me, contest, categories: [...categories], entries: [...entries], stage, epoch };
     model.settle();
+    if (!outbox || !mine()) return;
+    clearTimeout(fetching);
+    fetching = setTimeout(() => fetchAhead(model.categories.value.filter((c) => c.state === "judging").flatMap((c) => model.entriesOf(c.id))), AHEAD_MS);
   };
   const mine = () => live.store.me?.role === "judge" && live.store.me.id === judge;
 
@@ -250,7 +265,6 @@ async function begin() {
     if (!outbox) return;
     outbox.resume();
     outbox.meet({ epoch, entries: live.store.entries, sheets: live.store.sheets, remember: model.contest.value });
-    fetchAhead(model.categories.value.filter((c) => c.state === "judging").flatMap((c) => model.entriesOf(c.id)));
   });
   live.on("message", (k, d) => { if (outbox && d.sheet && d.sheet.judge === judge) outbox.see(d.sheet, epoch); });
   live.on("change", () => { if (!outbox || mine()) show(); });

@@ -1,10 +1,13 @@
 // What stands behind the list button: the categories, this entry (recusal, note), all entries, and this phone.
-import { html, useEffect, useState, icon } from "/static/ui.js";
-import { t, say, time } from "/static/words.js";
+import { html, useState, icon } from "/static/ui.js";
+import { t, say } from "/static/words.js";
 import { Dialog } from "/static/judge/dialog.js";
 import { photoUrl, photosOf } from "/static/judge/photo.js";
 import { progress } from "/static/outbox.js";
 import * as model from "/static/judge/model.js";
+
+/** With a service worker the page itself comes without a network; on plain http there is none, so the tab must stay. */
+export const worksOffline = () => Boolean(navigator.serviceWorker?.controller);
 
 const MARKS = { judged: "check", started: "ellipsis", unjudged: "square", recused: "user-x", out: "ban" };
 
@@ -56,7 +59,7 @@ function ThisEntry({ entry, locked, onRecuse }) {
       <h3 id="menu-entry">${t("judge.entry", { number: entry.number })}</h3>
       ${!sheet.recused && html`
         <label class="menu-note"><span>${t("judge.note")}</span>
-          <textarea data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
+          <textarea class="input" data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
             onInput=${(e) => { setNote(e.currentTarget.value); model.setNote(entry, e.currentTarget.value); }}></textarea>
           <small id="menu-note-hint">${t("judge.note-hint")}</small>
         </label>`}
@@ -99,7 +102,7 @@ function ThisPhone() {
   return html`
     <section aria-labelledby="menu-phone">
       <h3 id="menu-phone">${t("judge.phone")}</h3>
-      <p>${t("judge.mode-long")} ${count ? t("judge.on-phone-long", { n: count }) : t("judge.all-sent-long")}</p>
+      <p>${t(worksOffline() ? "judge.mode-offline-long" : "judge.mode-long")} ${count ? t("judge.on-phone-long", { n: count }) : t("judge.all-sent-long")}</p>
       <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${r.entry} record=${r} />`)}</ul>
       <button type="button" class="button" data-rescue onClick=${() => model.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
       <p><small>${t("judge.rescue-hint")}</small></p>

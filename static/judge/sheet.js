@@ -46,11 +46,11 @@ function Row({ criterion, scale, value, locked, onMark }) {
   const unmarked = value === null;
   const slider = useRef(null);
   const typed = useRef({ text: "", at: 0 });
-  const drag = useDrag(slider, scale, (x) => { if (x !== value) onMark(x); });
   const at = value ?? scale.middle;
   const part = (at - scale.lowest) / (scale.highest - scale.lowest || 1);
 
   const set = (x) => { if (!locked && x !== value) onMark(x); };
+  const drag = useDrag(slider, scale, { onMove: set, onBeside: () => { if (unmarked) set(scale.middle); } });
   const nudge = (by) => set(unmarked ? scale.middle : scale.snap(value + by * scale.step));
 
   // The first tap anywhere on the row sets it; the controls answer for themselves.
@@ -88,7 +88,7 @@ function Row({ criterion, scale, value, locked, onMark }) {
       <span class="row-track" data-track ...${locked ? {} : drag.on} style=${{ "--part": part }}>
         <input type="range" ref=${slider} min=${scale.lowest} max=${scale.highest} step=${scale.step} value=${at}
           disabled=${locked} aria-label=${criterion.name} onKeyDown=${onKey}
-          aria-valuetext=${unmarked ? t("judge.unmarked") : t("judge.value-of", { value: scale.say(value), highest: scale.say(scale.highest) })}
+          aria-valuetext=${unmarked ? t("judge.unmarked") : t("judge.value-of", { value: scale.say(value), highest: inWords(scale.highest) })}
           onInput=${(e) => { if (drag.held()) e.currentTarget.value = at; else set(Number(e.currentTarget.value)); }} />
       </span>
       ${button(1, "judge.more", scale.highest)}
@@ -108,10 +108,11 @@ function Value({ criterion, scale, value, locked, onMark }) {
     if (x !== value) onMark(x);
   };
   const onKey = (e) => {
-    if (e.key === "Enter") { commit(); e.currentTarget.select(); }
+    const input = e.currentTarget;
+    if (e.key === "Enter") { commit(); requestAnimationFrame(() => input.select()); }
     if (e.key === "Escape") { setDraft(null); setWrong(false); }
   };
-  const hint = t("judge.bounds", { lowest: scale.say(scale.lowest), highest: scale.say(scale.highest), step: inWords(scale.step) });
+  const hint = t("judge.bounds", { lowest: inWords(scale.lowest), highest: inWords(scale.highest), step: inWords(scale.step) });
   return html`
     <span class="row-value">
       ${wrong && html`<span class="row-wrong" role="alert">${hint}</span>`}
@@ -123,30 +124,32 @@ function Value({ criterion, scale, value, locked, onMark }) {
 }
 
 // A finger that scrolls must not mark, and an iPhone's own slider ignores a tap on its track: so the track is followed by
-// hand. A mouse marks where it presses, a finger where it is lifted or once it moves sideways.
-function useDrag(slider, scale, onMove) {
+// hand, and what the browser's slider makes of the same press is put back. A mouse marks where it presses, a finger where
+// it is lifted or once it moves sideways. Browsers give the slider presses beside it too: those are the row's.
+function useDrag(slider, { snap, lowest, highest }, { onMove, onBeside }) {
   const hold = useRef(null);
+  const taken = useRef(false);
   const move = (track, x) => {
     const box = track.getBoundingClientRect(), thumb = 28;
     const left = (x - box.left - thumb / 2) / Math.max(1, box.width - thumb);
     const part = getComputedStyle(track).direction === "rtl" ? 1 - left : left;
-    onMove(scale.snap(scale.lowest + part * (scale.highest - scale.lowest)));
+    onMove(snap(lowest + part * (highest - lowest)));
   };
-  const taken = useRef(false);
   return {
     held: () => hold.current !== null,
-    /** Whether the last press was the track's. A browser gives it presses beside it too, where a thick finger may mean it. */
+    /** Whether the track has answered the press that began last. */
     took: () => taken.current,
     begin: () => { taken.current = false; },
     on: {
       onPointerDown(e) {
-        const box = e.currentTarget.getBoundingClientRect();
-        taken.current = !e.button && e.clientY >= box.top && e.clientY <= box.bottom;
-        if (!taken.current) return;
-        hold.current = { x: e.clientX, dragging: e.pointerType === "mouse" };
+        if (e.button) return;
+        const track = e.currentTarget, box = track.getBoundingClientRect();
+        const inside = e.clientY >= box.top && e.clientY <= box.bottom;
+        taken.current = true;
+        hold.current = { x: e.clientX, inside, dragging: inside && e.pointerType === "mouse" };
         if (!hold.current.dragging) return;
-        e.currentTarget.setPointerCapture(e.pointerId);
-        move(e.currentTarget, e.clientX);
+        track.setPointerCapture(e.pointerId);
+        move(track, e.clientX);
       },
       onPointerMove(e) {
         const held = hold.current;
@@ -158,11 +161,12 @@ function useDrag(slider, scale, onMove) {
         if (held.dragging) move(e.currentTarget, e.clientX);
       },
       onPointerUp(e) {
-        if (hold.current && !hold.current.dragging) move(e.currentTarget, e.clientX);
+        const held = hold.current;
         hold.current = null;
+        if (!held || held.dragging) return;
+        if (held.inside) move(e.currentTarget, e.clientX); else onBeside();
       },
       onPointerCancel() { hold.current = null; },
-      // The browser's own dragging would answer a second time.
       onMouseDown(e) { e.preventDefault(); slider.current.focus({ preventScroll: true }); },
     },
   };
