@@ -286,8 +286,9 @@ class Live {
     this.#timer("again", this.#delay(), () => this.#again());
   }
 
-  /** Signed out: the page says so itself, or is loaded again to show its sign-in words (once a minute at most, never in a circle). */
-  #signOut() {
+  /** Signed out: the page says so itself, or drops the dead session and is loaded again to show its sign-in words (once a minute
+      at most, never in a circle). */
+  async #signOut() {
     this.stopped = SIGNED_OUT;
     this.#leave();
     this.#say("offline");
@@ -296,8 +297,9 @@ class Live {
       const kept = this.#at.window.sessionStorage;
       if (this.#at.now() - Number(kept.getItem("signed-out")) < 60 * SECOND) return;
       kept.setItem("signed-out", String(this.#at.now()));
+      await this.#at.fetch("/api/logout", { method: "POST", credentials: "same-origin" });
       this.#at.location.reload();
-    } catch { /* where nothing can be kept, nothing stops a circle of reloads: stay */ }
+    } catch { /* where nothing can be kept, nothing would stop a circle of reloads: stay */ }
   }
 
   // --- Without a socket -------------------------------------------------------------------
@@ -307,10 +309,12 @@ class Live {
     const stop = (this.#poll = new AbortController());
     this.transport = "longpoll";
     this.#timer("probe", PROBE, () => this.#probe());
+    let wait = 0;      // the first answer comes at once: the page is live, or polls do not get through either
     while (this.#poll === stop) {
       const began = this.#at.now();
       if (!this.#cursor && !(await this.#fetchState())) continue;      // lost, or a probe came in between
-      const { body, signedOut } = await this.#get(`/api/events?${new URLSearchParams({ ...this.#cursor, wait: POLL_WAIT })}`, stop.signal);
+      const { body, signedOut } = await this.#get(`/api/events?${new URLSearchParams({ ...this.#cursor, wait })}`, stop.signal);
+      wait = POLL_WAIT;
       if (this.#poll !== stop) return;
       if (signedOut) return this.#signOut();
       if (!body) {
