@@ -9,6 +9,7 @@ import stat
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -178,6 +179,11 @@ def whole_of_metadata() -> bytes:
                    xmp=b"<x:xmpmeta>Marta</x:xmpmeta>", dpi=(300, 300))
 
 
+def test_a_comment_is_gone(send, folder):
+    send(encoded(tattoo(), comment=b"Marta's own camera"))
+    assert not [path for path in files(folder) if b"Marta" in path.read_bytes()]
+
+
 @pytest.mark.parametrize("photo", ["drawn", "gps-camera.jpg", "phone-android.jpg", "phone-iphone-hdr.jpg"])
 def test_where_and_by_whom_it_was_taken_is_gone(send, folder, photo):
     raw = whole_of_metadata() if photo == "drawn" else real(photo).read_bytes()
@@ -301,10 +307,11 @@ def test_of_a_camera_s_double_picture_the_first_is_taken(send):
     assert (send(raw)["width"], send(raw, "f" * 32)["height"]) == (640, 480)
 
 
-def test_broken_exif_is_no_reason_to_refuse(send):
-    for exif in (b"Exif\0\0rubbish", b"Exif\0\0II*\0\xff\xff\xff\xff",
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_broken_exif_is_no_reason_to_refuse(send, kind):
+    for exif in (b"Exif\0\0rubbish", b"Exif\0\0MM", b"Exif\0\0II*\0\xff\xff\xff\xff",
                  b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x03\xff\xff\xff\xff" * 9):
-        assert send(encoded(tattoo(), exif=exif))["width"] == 640
+        assert send(encoded(tattoo(), kind, exif=exif))["width"] == 640
 
 
 # The stencil.
@@ -420,12 +427,14 @@ def test_a_jpeg_of_a_thousand_scans_is_refused_unread(send, folder):
     raw = encoded(tattoo(), progressive=True)
     scan = raw[raw.rindex(b"\xff\xda"):-2]
     assert send(raw[:-2] + scan * 10 + raw[-2:])["width"] == 640
-    for hidden in (b"", b"\xff\x01\xff\xff"):   # a marker without a length must not hide what follows
-        assert refused(send, folder, raw[:-2] + hidden + scan * 1000 + raw[-2:]).code == "photo_broken"
+    assert refused(send, folder, raw[:-2] + scan * 1000 + raw[-2:]).code == "photo_broken"
+    # A marker that has no length must not be read as one that skips the 65,535 bytes behind it.
+    hidden = b"\xff\x01" + (scan * (60_000 // len(scan))).rjust(65_535, b"\xff")
+    assert refused(send, folder, raw[:-2] + hidden * 20 + raw[-2:]).code == "photo_broken"
 
 
 def test_a_film_behind_a_phones_photo_does_no_harm(send):
-    assert send(encoded(tattoo()) + b"\xff\xda" * 5000)["width"] == 640
+    assert send(encoded(tattoo()) + b"\0\2" + b"\xff\xda\0\2" * 5000)["width"] == 640
 
 
 def test_compressed_text_that_swells_is_refused_or_ignored(send, folder):
@@ -537,6 +546,20 @@ def test_a_full_disk_passes_through_and_leaves_nothing(send, folder, good):
 def test_an_upload_that_is_gone_is_the_disks_error_not_the_photos(tmp_path, folder):
     with pytest.raises(FileNotFoundError):
         contest.take_in(tmp_path / "gone", folder, NAME)
+
+
+def test_a_disk_that_fails_while_reading_is_not_the_photos_fault(folder):
+    class Failing(io.BytesIO):
+        def read(self, count=-1):
+            if self.tell() >= 256 or count < 0:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(count)
+
+    for kind in FORMATS:
+        upload = SimpleNamespace(open=lambda mode, kind=kind: Failing(encoded(tattoo(), kind)))
+        with pytest.raises(OSError, match="Input/output error"):
+            contest.take_in(upload, folder, NAME)
+    assert not files(folder)
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", NAME, f"{NAME}-large.webp", f"{NAME}-large.jpg\n",
