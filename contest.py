@@ -2059,12 +2059,12 @@ VIOLET = (0x43, 0x28, 0x9B)                     # --carbon of static/tokens.css
 
 _FILE_NAME = re.compile(r"[0-9a-f]{32}-(large\.jpg|thumb\.webp|stencil\.webp)")
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those that head a segment, and the end
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
             4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
             6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 _BLURS = ((1.2, 4.5, 60), (2.4, 8, 150))        # fine and wide radius, px; smallest mark, px of area
-_RAMP = [min(255, max(0, (level - 5) * 255 // 11)) for level in range(256)]
+_RAMP = tuple(min(255, max(0, (level - 5) * 255 // 11)) for level in range(256))
 
 
 def photo_path(folder: Path, filename: str) -> Path:
