@@ -1187,10 +1187,18 @@ def _fold_category_changed(event, state, fact):
     return state
 
 
+def _undecided(state: State, category: str) -> State:
+    """A state without a decision for a category, and a screen that does not show it."""
+    if category not in state.decisions:
+        return state
+    screen = Screen() if state.screen.category == category else state.screen
+    return dataclasses.replace(state, decisions=state.decisions.delete(category), screen=screen)
+
+
 def _fold_category_deleted(event, state, fact):
     left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
-    return dataclasses.replace(
-        state, categories=Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(left, 1)}))
+    categories = Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(left, 1)})
+    return _undecided(dataclasses.replace(state, categories=categories), event.category)
 
 
 def _fold_category_reopened(event, state, fact):
@@ -1199,12 +1207,7 @@ def _fold_category_reopened(event, state, fact):
     for entry in _entries_of(state, event.category):
         for sheet in state.after.get(entry.number, {}).values():
             state = _put_sheet(state, dataclasses.replace(sheet, counted=True))
-    screen = Screen() if state.screen.category == event.category else state.screen
-    return dataclasses.replace(state, decisions=_without(state.decisions, event.category), screen=screen)
-
-
-def _without(records: Map, key) -> Map:
-    return records.delete(key) if key in records else records
+    return _undecided(state, event.category)
 
 
 def _fold_category_announced(event, state, fact):
@@ -1397,7 +1400,7 @@ def _places_view(state: State, decision: Decision) -> list[dict]:
 
 def _winners_view(state, channel, key):
     decision, category = state.decisions.get(key), state.categories.get(key)
-    if decision is None or not (decision.revealed or category.state == "announced"):
+    if decision is None or category is None or not (decision.revealed or category.state == "announced"):
         return None
     return {"category": key, "places": _places_view(state, decision)}
 
@@ -1465,11 +1468,12 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     """The things that an event may have changed, for anybody."""
     if isinstance(event, ContestChanged):
         everything = {"wall", "publish"} & set(event.changes)
-        return [("contest", None)] + ([("entry", n) for n in sorted(after.entries)] if everything else [])
+        return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
         things += [("category", key) for key in sorted({*before.categories, *after.categories})]
+        things += [(kind, category) for kind in ("decision", "winners")]
     elif category and category in after.categories:
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced)):
@@ -2420,12 +2424,12 @@ class Cursor:
         if value is None:
             return None
         try:
-            seq = int(value["s"])
-            made = cls(str(value["e"]), seq, str(value["h"]), str(value["a"]))
-        except (KeyError, TypeError, ValueError):
+            made = cls(value["e"], value["s"], value["h"], value["a"])
+        except (KeyError, TypeError):
             raise Refused("bad_cursor", "A cursor is {e, s, h, a}.") from None
-        if seq < 0:
-            raise Refused("bad_cursor", "A cursor's seq is not negative.")
+        texts = all(isinstance(part, str) for part in (made.epoch, made.hash8, made.audience))
+        if not texts or type(made.seq) is not int or made.seq < 0:
+            raise Refused("bad_cursor", "A cursor's s is a whole number, the rest are texts.")
         return made
 
 
@@ -2507,6 +2511,14 @@ class Hub:
             self._audiences[name] = made
         return self._audiences[name]
 
+    def pass_over(self, seq: int, hash8: str) -> None:
+        """Count a line, at start, that is too old to be held: whoever stood before it has to fetch the state anew."""
+        self.seq, self.hash8 = seq, hash8
+        self._hashes.append(hash8)
+        for audience in self._audiences.values():
+            audience.held.clear()
+            audience.floor, audience.last, audience.floor_why = seq, seq, "ttl"
+
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
         """Tell a durable line's messages to every channel. Never waits.
 
@@ -2571,7 +2583,7 @@ class Hub:
         """What a long poll is answered: mode, the new cursor, and the frames since the old one."""
         audience = self.audience(name)
         mode, why = self.check(audience, cursor)
-        if mode == "resume" and wait_seconds and not audience.after(cursor.seq):
+        if mode == "resume" and wait_seconds and not audience.after(cursor.seq) and not self.draining:
             audience.news.wait(wait_seconds)
             mode, why = self.check(audience, cursor)
         self.counts["resumes" if mode == "resume" else "resets"] += 1
@@ -2673,7 +2685,9 @@ class Hub:
             cursor = Cursor.read(message.get("cur"))
         except Refused:
             return self.close(peer, Close.BAD_HELLO)
-        peer.cid, peer.page = str(message.get("cid", ""))[:64], str(message.get("page", ""))[:20]
+        if not all(re.fullmatch(r"[\w-]{0,64}", str(message.get(name, "")), re.ASCII) for name in ("cid", "page")):
+            return self.close(peer, Close.BAD_HELLO)
+        peer.cid, peer.page = str(message.get("cid", "")), str(message.get("page", ""))
         for other in list(self._peers):
             if other is not peer and peer.cid and other.cid == peer.cid and other.session == peer.session:
                 self.counts["replaced"] += 1
@@ -2829,6 +2843,12 @@ class Hub:
         beat = {"t": "hb", "s": self.seq, "h": self.hash8, "p": audience.last, "now": int(time.time() * 1000)}
         return encode_frame(b"", 9) + encode_frame(dumps(beat))
 
+    def wake(self) -> None:
+        """Let every long poll answer now with what there is."""
+        for audience in self._audiences.values():
+            audience.news.set()
+            audience.news = gevent.event.Event()
+
     def drain(self, spread_seconds: float = 10) -> None:
         """Tell everybody that the server stops, and close: they come back by themselves, spread over some seconds."""
         self.draining = True
@@ -2867,6 +2887,9 @@ class Hub:
 # disk. Called by Web and Script. Knows no HTTP and no socket.
 
 
+HELD_AT_START_SECONDS = 600  # older lines are not told again: above any sensible CONTEST_HELD_SECONDS
+
+
 def in_pool(pool, function: Callable, *arguments):
     """What a function returns or raises that runs in a thread of the pool, while other greenlets go on.
 
@@ -2900,14 +2923,15 @@ class Desk:
     submit may be called from any greenlet of the hub in which the desk was made.
     """
 
-    def __init__(self, recovered: Recovered, disk_pool, publish: Callable | None = None, on_fatal: Callable | None = None):
-        """Fold what was recovered.
+    def __init__(self, recovered: Recovered, disk_pool, publish: Callable, pass_over: Callable, on_fatal: Callable | None = None):
+        """Take what was recovered; `replay` folds it.
 
-        publish   publish(seq, hash8, told, age_seconds): told of every line, held ones first
-        on_fatal  on_fatal(error): called once when the log can no longer be written
+        publish    publish(seq, hash8, told, age_seconds): called for every line that somebody may still have to hear of
+        pass_over  pass_over(seq, hash8): called instead, at start, for lines too old for that
+        on_fatal   on_fatal(error): called once when the log can no longer be written
         """
         self.log, self._pool = recovered.log, disk_pool
-        self._publish, self._on_fatal = publish, on_fatal
+        self._publish, self._pass_over, self._on_fatal = publish, pass_over, on_fatal
         self._waiting: deque[tuple[Command, gevent.event.AsyncResult]] = deque()
         self._wake = gevent.event.Event()
         self.read_only = ""  # a sentence while the disk takes no more
@@ -2933,9 +2957,11 @@ class Desk:
         for line in lines[self.state.seq:]:
             fact = fact_from_json(line.public, line.private)
             before, self.state = self.state, fold(self.state, fact)
-            if self._publish:
-                age = max(0.0, (now - fact.at) / 1000)
-                self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact) if age < 600 else {}, age)
+            age = max(0.0, (now - fact.at) / 1000)
+            if age < HELD_AT_START_SECONDS:
+                self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact), age)
+            else:
+                self._pass_over(fact.seq, line.hash[:8])
         self._recovered.lines.clear()
         self._marks.append((time.monotonic(), self.state, self.log.head.hash))
 
@@ -3046,8 +3072,7 @@ class Desk:
         """Let the committed state move and publish: only now may anybody see it."""
         for (before, after, fact), digest in zip(told, self._hashes if told else ()):
             self.state = after
-            if self._publish:
-                self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
+            self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
         if told and time.monotonic() - self._marks[-1][0] > 5:
             self._mark()
 
@@ -3181,15 +3206,23 @@ class Site:
         if kind == "sheet" and who.role == "judge":
             return view(self.state, who.by, kind, key)
         seen = view(self.state, who.role, kind, key)
-        if kind == "judge" and seen:
-            seen["link"] = self.join_link(seen["id"])
-        if kind == "contest" and seen:
-            seen["address"] = self.address
-        return seen
+        return self.finished(kind, seen) if seen else None
 
-    def join_link(self, judge: str) -> str:
-        found = self.state.judges[judge]
-        return f"{self.address}/join/{judge}-{self.secret.derive('join', judge, found.generation)}"
+    def finished(self, kind: str, seen: dict) -> dict:
+        """A thing with what only this server knows: its address, and the links that are derived from its key."""
+        if kind == "judge":
+            return seen | {"link": self.join_link(seen["id"], seen["generation"])}
+        return seen | {"address": self.address} if kind == "contest" else seen
+
+    def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float) -> None:
+        """Hand a line's messages to the hub, finished as a page would see them."""
+        for messages in told.values():
+            for message in messages:
+                message["d"] = {kind: self.finished(kind, thing) for kind, thing in message["d"].items()}
+        self.hub.publish(seq, hash8, told, age_seconds)
+
+    def join_link(self, judge: str, generation: int) -> str:
+        return f"{self.address}/join/{judge}-{self.secret.derive('join', judge, generation)}"
 
     def mine_link(self, number: int) -> str:
         return f"{self.address}/mine/{number}-{self.secret.derive('mine', str(number))}"
@@ -3201,10 +3234,17 @@ class Site:
         """
         name, _, mac = link.rpartition("-")
         judge = self.state.judges.get(name)
-        generation = judge.generation if kind == "join" and judge else 1
-        if not hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
-            raise Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
-        return name
+        newest = judge.generation if kind == "join" and judge else 1
+        for generation in range(newest, 0, -1):
+            if hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
+                if generation < newest:
+                    raise _revoked()
+                return name
+        raise Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
+
+
+def _revoked() -> Refused:
+    return Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
 
 
 class Throttle:
@@ -3347,7 +3387,10 @@ def _standings(site: Site, ask: Ask) -> Answer:
 
 def _events(site: Site, ask: Ask) -> Answer:
     query = dict(ask.query)
-    cursor = Cursor.read({k: query[k] for k in "esha"}) if all(k in query for k in "esha") else None
+    cursor = None
+    if all(k in query for k in "esha"):
+        digits = query["s"].isascii() and query["s"].isdigit() and len(query["s"]) < 16
+        cursor = Cursor.read({k: query[k] for k in "eha"} | {"s": int(query["s"]) if digits else None})
     try:
         wait = min(25.0, max(0.0, float(query.get("wait", 25))))
     except ValueError:
@@ -3625,7 +3668,7 @@ def who_asks(site: Site, environ: Mapping) -> Who:
         return Who("admin", "", "admin") if session["p"] == site.secret.password[-16:] else Who()
     judge = site.state.judges.get(session["id"])
     if judge is None or judge.revoked or judge.generation != session["g"]:
-        raise Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
+        raise _revoked()
     return Who(judge.role, judge.id, judge.id)
 
 
@@ -3641,8 +3684,9 @@ def check_origin(site: Site, environ: Mapping, signed_in: bool) -> None:
             return
     else:
         host = urllib.parse.urlsplit(site.settings.public_url).netloc or environ.get("HTTP_HOST", "")
-        if urllib.parse.urlsplit(origin).netloc == host and host:
-            return
+        with contextlib.suppress(ValueError):  # an Origin that is no address is not ours
+            if host and urllib.parse.urlsplit(origin).netloc == host:
+                return
     raise Refused("foreign_origin", "This request comes from another site.", 403)
 
 
@@ -3655,7 +3699,10 @@ def _read_json() -> dict:
     size = int(environ.get("CONTENT_LENGTH") or 0)
     if size > JSON_BYTES:
         raise Refused("body_too_large", "That is more than this address takes.", 413)
-    raw = environ["wsgi.input"].read(size) if size else b""
+    try:
+        raw = environ["wsgi.input"].read(size) if size else b""
+    except OSError:
+        raise Refused("bad_json", "The body did not arrive whole.") from None
     if not raw.strip():
         return {}
     try:
@@ -3665,6 +3712,14 @@ def _read_json() -> dict:
     if not isinstance(form, dict):
         raise Refused("bad_json", "The body is not a JSON object.")
     return form
+
+
+def _read_query() -> dict:
+    """What stands behind the question mark. errors   Refused `bad_query`"""
+    try:
+        return dict(bottle.request.query.decode())
+    except UnicodeError:
+        raise Refused("bad_query", "The address is not valid Unicode.") from None
 
 
 @contextlib.contextmanager
@@ -3756,8 +3811,7 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
             id_ = _command_id(fields)
             return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
     form = _read_json() if route.method != "GET" else {}
-    query = dict(bottle.request.query.decode()) if route.method == "GET" else {}
-    return route.does(site, Ask(who, args, form, query, _command_id(form), address))
+    return route.does(site, Ask(who, args, form, _read_query(), _command_id(form), address))
 
 
 def _say_error(site: Site, error: ContestError) -> bytes:
@@ -3780,6 +3834,7 @@ def _endpoint(site: Site, route: Route) -> Callable:
         site.running += 1
         try:
             answer = _handled(site, route, args)
+            body = dumps(answer.body)
         except ContestError as error:
             return _say_error(site, error)
         except Exception:  # a fault of ours: told on stderr, and to the caller without a word of the inside
@@ -3792,7 +3847,7 @@ def _endpoint(site: Site, route: Route) -> Callable:
         bottle.response.status = answer.status
         bottle.response.content_type = "application/json"
         bottle.response.set_header("Cache-Control", "no-store")
-        return dumps(answer.body)
+        return body
     return endpoint
 
 
@@ -3842,8 +3897,6 @@ def _join(site: Site, link: str):
     try:
         site.throttle.check(address)
         judge = site.state.judges[site.holder(link, "join")]
-        if judge.revoked:
-            raise Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
     except Refused as no:
         if no.code == "no_such_link":
             site.throttle.wrong(address)
@@ -4020,67 +4073,84 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
-    start() returns when it listens; stop() when everything is closed. Belongs to the gevent hub of its thread.
+    start() returns when it serves; stop() when everything is closed. Belongs to the gevent hub of its thread.
     """
 
-    def __init__(self, settings: Settings, on_fatal: Callable | None = None, disk: Disk | None = None):
-        """Take the folder, recover the log, fold the state.
+    web = log_pool = photo_pool = None  # until they are made
 
-        errors   FolderInUse, NotOurs, LogCorrupt, SyncFailed
+    def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True):
+        """Take the folder and the port, recover the log, fold the state.
+
+        errors   FolderInUse, NotOurs, LogCorrupt, SyncFailed; UsageError where the port is taken
         """
         self.settings, self.folder = settings, Path(settings.data).resolve()
-        disk = disk or Disk()
         self.lock = FolderLock(self.folder, "")
-        self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
-        secret = Secret(self.folder, disk)
-        if settings.admin_password and not secret.check_password(settings.admin_password):
-            secret.set_password(settings.admin_password)
-        self.recovered = recover(self.folder, disk, secrets.token_hex(16), settings.segment_bytes)
-        hub = Hub(settings)
-        self.desk = Desk(self.recovered, self.log_pool, hub.publish, on_fatal)
-        found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
-        hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
-        self.desk.replay()
-        here = Path(__file__).resolve().parent
-        self.site = Site(settings, self.folder, self.desk, hub, secret, self.photo_pool, "", here,
-                         load_words(here / "static" / "words"), Throttle(), time.monotonic())
-        self._web: gevent.pywsgi.WSGIServer | None = None
-
-    @property
-    def url(self) -> str:
-        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host
-        return f"http://{host}:{self._web.server_port}"
-
-    def start(self) -> None:
-        """Listen and serve. errors   UsageError where the port is taken."""
+        self.listener = None
         try:
-            family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
-            listener = gevent.pywsgi.WSGIServer.get_listener((self.settings.host, self.settings.port), 1024, family)
+            self.listener = self._bound() if listen else None
+            self._put_together(on_fatal)
+        except BaseException:
+            self._let_go()
+            raise
+        self.lock.tell(self.url)
+
+    def _bound(self):
+        """The listening socket. Those who come while the log is read wait in its queue."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            listener = gevent.pywsgi.WSGIServer.get_listener((host, port), 1024, socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as why:
-            self.stop()
-            raise UsageError(f"Cannot listen on {self.settings.host} port {self.settings.port}: {why.strerror}.") from why
+            raise UsageError(f"Cannot listen on {host} port {port}: {why.strerror}.") from why
         # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces, and
         # without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._web = gevent.pywsgi.WSGIServer(listener, make_app(self.site), spawn=gevent.pool.Pool(20_000),
-                                             handler_class=Handler, log=None)
-        self._web.site = self.site
-        self._web.start()
-        self.site.address = self.settings.public_url.rstrip("/") or self._lan_address()
-        self.lock.tell(self.url)
+        return listener
+
+    def _put_together(self, on_fatal: Callable | None) -> None:
+        disk, here = Disk(), Path(__file__).resolve().parent
+        self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
+        secret, hub = Secret(self.folder, disk), Hub(self.settings)
+        if self.settings.admin_password and not secret.check_password(self.settings.admin_password):
+            secret.set_password(self.settings.admin_password)
+        self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
+        self.site = Site(self.settings, self.folder, None, hub, secret, self.photo_pool, self._address(), here,
+                         load_words(here / "static" / "words"), Throttle(), time.monotonic())
+        self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
+        self.site.desk = self.desk
+        found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
+        hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
+        self.desk.replay()
+
+    @property
+    def port(self) -> int:
+        return self.listener.getsockname()[1] if self.listener else 0
+
+    @property
+    def url(self) -> str:
+        """The address for this machine, "" where nothing listens."""
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host
+        return f"http://{host}:{self.port}" if self.listener else ""
+
+    def _address(self) -> str:
+        """The address that a phone in the room can reach; it stands on every QR code."""
+        if self.settings.public_url or self.settings.host not in ("0.0.0.0", "::", ""):
+            return self.settings.public_url.rstrip("/") or self.url
+        return f"http://{(lan_addresses() or ['127.0.0.1'])[0]}:{self.port}"
+
+    def start(self) -> None:
+        """Serve: from here on requests are answered."""
+        self.web = gevent.pywsgi.WSGIServer(self.listener, make_app(self.site), spawn=gevent.pool.Pool(20_000),
+                                            handler_class=Handler, log=None)
+        self.web.site = self.site
+        self.web.start()
         self.site.hub.start()
         self.desk.start()
-
-    def _lan_address(self) -> str:
-        """The address a phone in the room can reach."""
-        if self.settings.host not in ("0.0.0.0", "::", ""):
-            return self.url
-        return f"http://{(lan_addresses() or ['127.0.0.1'])[0]}:{self._web.server_port}"
 
     def stop(self) -> None:
         """Drain: refuse new requests, let running ones end, tell the sockets, write snapshot and HEAD."""
         site = self.site
         site.draining = True
+        site.hub.wake()
         until = time.monotonic() + self.settings.drain_seconds
         while site.running and time.monotonic() < until:
             gevent.sleep(0.02)
@@ -4089,11 +4159,18 @@ class Server:
         while site.hub.connections and time.monotonic() < until:
             gevent.sleep(0.02)
         self.desk.stop()
-        if self._web:
-            self._web.stop(timeout=1)
+        if self.web:
+            self.web.stop(timeout=1)
         site.hub.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give back threads, port and folder."""
         for pool in (self.log_pool, self.photo_pool):
-            pool.kill()
+            if pool:
+                pool.kill()
+        if self.listener:
+            self.listener.close()
         self.lock.release()
 
 
@@ -4155,6 +4232,10 @@ class _Verbs:
         """Show a step of a category's reveal; returns the screen."""
         return self._ask("POST", "/api/reveal", {"category": category, "step": step, "phase": phase})["screen"]
 
+    def new_setup_link(self) -> str:
+        """A single-use address, good for 30 minutes, to choose the organiser's password."""
+        return self._ask("POST", "/api/setup-link")["link"]
+
     def winners(self) -> list[dict]:
         """The revealed places of every category."""
         return self._ask("GET", "/api/winners")["winners"]
@@ -4164,7 +4245,7 @@ class Contest(_Verbs):
     """A contest's folder, opened in this process. Use as a context manager, or call close()."""
 
     def __init__(self, settings: Settings):
-        self._server = Server(settings)
+        self._server = Server(settings, listen=False)
         self._server.desk.start()
         self._routes = bottle.Router()
         for route in ROUTES:
@@ -4327,10 +4408,9 @@ def _serve(settings: Settings, given) -> int:
 
 def _print_addresses(server: Server) -> None:
     """Where the contest is, with a QR for phones; on a terminal also the setup link of a new contest."""
-    port = server._web.server_port
     print(f"The contest is at {server.url}")
     for address in lan_addresses() if server.settings.host in ("0.0.0.0", "::") else []:
-        print(f"  in this network at http://{address}:{port}")
+        print(f"  in this network at http://{address}:{server.port}")
     if sys.stdout.isatty():
         segno.make(server.site.address).terminal(compact=True)
     if not server.site.secret.password:
@@ -4357,14 +4437,13 @@ def _setup_link(settings: Settings, given) -> int:
     """Print a setup link, through the running server if there is one."""
     folder = Path(settings.data)
     try:
-        with contextlib.closing(open(settings.data)) as contest:
-            link = contest._server.site.secret.new_setup_link(int(time.time() * 1000))
-            print(f"After the start, open /setup/{link} within 30 minutes.")
+        with open(settings.data) as contest:
+            print(f"Start the server, then open {contest.new_setup_link()} on it within 30 minutes.")
             return 0
     except FolderInUse:
         url = (folder / "LOCK").read_text().split()[-1]
         key = Secret(folder, Disk()).derive("key", "local")
-        print(Client(url, key)._ask("POST", "/api/setup-link")["link"])
+        print(Client(url, key).new_setup_link())
         return 0
 
 
