@@ -90,3 +90,20 @@ def test_make_alone_lists_every_target(checkout):
     listed = run(checkout, "make").stdout
     for target in re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.M):
         assert f"make {target}" in listed
+
+
+def test_what_the_tests_miss_is_named_in_a_sentence_where_it_cannot_be_installed(checkout):
+    """As somebody who is not root, with a PATH that holds neither npm nor a package manager."""
+    (checkout / "tests").mkdir()
+    shutil.copy(TOP / "tests/prepare.sh", checkout / "tests/prepare.sh")
+    tools = checkout / "tools"
+    tools.mkdir()
+    for name in ("sh", "dirname", "tr", "grep", "uname"):
+        (tools / name).symlink_to(shutil.which(name))
+    (tools / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tools / "id").chmod(0o755)
+    refused = run(checkout, "sh", "tests/prepare.sh", PATH=str(tools), CHROMIUM="")
+    assert refused.returncode == 1
+    assert "please install them first: " in refused.stderr
+    assert "npm" in refused.stderr
+    assert refused.stderr.count("\n") == 1
