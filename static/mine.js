@@ -4,7 +4,7 @@ import { t, ready, say, has } from "/static/words.js";
 import { call, newId } from "/static/api.js";
 import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
-import { copies, drawIcons, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
+import { copies, drawIcons, isolated, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const link = linkOf(location.href);
@@ -19,6 +19,7 @@ drawIcons();
 let mine = null;                     // the last answer: {entry, category, contest}
 let timer = null;
 let asking = false, askAgain = false;
+let dead = false;                    // the server knows no such link: asking again would not help
 let retry = 0;
 
 const live = connect({ page: "mine", waiting: () => 0 });
@@ -28,6 +29,7 @@ showStatus(live, document.querySelector(".status"));
 
 async function ask() {
   clearTimeout(timer);
+  if (dead) return;
   if (asking) { askAgain = true; return; }
   asking = true;
   try {
@@ -49,7 +51,9 @@ function soon(ms) {
 /** A link that is not known stays so; without an answer the page keeps what it shows and asks again. */
 function failed(problem) {
   const final = problem.status === 404 || problem.status === 401 || problem.status === 410;
-  if (!final) soon(Math.min(30000, 2000 * 2 ** retry++) * (0.5 + Math.random() / 2));
+  dead = final;
+  if (dead) live.close();
+  else soon(Math.min(30000, 2000 * 2 ** retry++) * (0.5 + Math.random() / 2));
   if (mine && !final) return;        // the footer says that this page is offline
   find("loading").hidden = true;
   find("failed").hidden = false;
@@ -79,7 +83,7 @@ const placeWords = (place) => (has(`place.${place}`) ? t(`place.${place}`) : t("
 /** [headline, advice] for where the entry stands. */
 function words(entry, category) {
   const won = placeOf(entry);
-  if (won) return [placeWords(won.place), t("mine.won", { category: category.name })];
+  if (won) return [placeWords(won.place), t("mine.won", { category: isolated(category.name) })];
   if (!OUT.includes(entry.state) && ["decided", "closed", "announced"].includes(category.state)) {
     return [t(`mine.category-${category.state}`), t(`mine.category-${category.state}-advice`)];
   }
@@ -97,7 +101,7 @@ function draw() {
   put(find("advice"), advice);
   find("mine").dataset.stands = placeOf(entry) ? "won" : entry.state;
   document.title = `${headline} (${entry.number})`;
-  drawSteps(entry);
+  drawSteps(entry, category);
   drawPicture(entry);
   drawFacts(entry, category);
   find("qr").src = qrPath(link);
@@ -107,8 +111,8 @@ function draw() {
   if (!can && find("ask").open) find("ask").close();
 }
 
-function drawSteps(entry) {
-  const at = STEPS.indexOf(entry.state);
+function drawSteps(entry, category) {
+  const at = ["open", "judging"].includes(category.state) ? STEPS.indexOf(entry.state) : -1;
   find("steps").hidden = at < 0;
   find("steps").replaceChildren(...STEPS.map((step, i) => make("li", {
     class: "step", "data-step": i < at ? "past" : i === at ? "now" : "later", "aria-current": i === at ? "step" : null },

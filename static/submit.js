@@ -6,7 +6,7 @@ import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
 import { shrink } from "/static/shrink.js";
 import { Upload } from "/static/upload.js";
-import { copies, drawIcons, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
+import { copies, drawIcons, isolated, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const fieldOf = (name) => document.querySelector(`[data-field="${name}"]`);
@@ -91,7 +91,7 @@ function drawCategories() {
   if (focused) box.querySelector(`[value="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   const gone = store.category(wanted);
   if (gone && gone.state !== "open") {
-    showError("category", t("submit.category-gone", { name: gone.name, state: t(`category-state.${gone.state}`) }));
+    showError("category", t("submit.category-gone", { name: isolated(gone.name), state: t(`category-state.${gone.state}`) }));
     announce(fieldOf("category").querySelector("[data-error]").textContent);
   }
   const rest = find("other-categories");

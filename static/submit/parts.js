@@ -36,6 +36,9 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A name inside a sentence keeps its own direction: a right-to-left name must not turn the words around it. */
+export const isolated = (name) => `\u2068${name}\u2069`;
+
 /** "118-k3..." of the address of a collector's own page. */
 export const linkOf = (address) => decodeURIComponent(new URL(address, location.href).pathname.split("/mine/")[1] ?? "");
 export const qrPath = (link) => `/qr/mine/${encodeURIComponent(link)}.svg`;
