@@ -1873,6 +1873,9 @@ def _settle(disk: Disk, path: Path) -> None:
 def _read_segment(disk: Disk, path: Path, head: Head, last: bool) -> tuple[Head, int, list, bool]:
     """The head after a segment, the size up to there, its lines, and whether a torn tail follows."""
     raw = disk.read(path)
+    if path.name != f"wal-{head.seq + 1:016d}.jsonl":
+        raise LogCorrupt(f"{path.name}: a segment before it is missing; the log is whole up to seq {head.seq}. "
+                         f"A backup holds seq {head.seq + 1}.")
     lines, at, digest, seq, epoch, batch = [], 0, head.hash, head.seq, head.epoch, 0
     while at < len(raw):
         stop = raw.find(b"\n", at)
@@ -1882,14 +1885,14 @@ def _read_segment(disk: Disk, path: Path, head: Head, last: bool) -> tuple[Head,
                 raise ValueError("it has no end")
             line = parse_line(text, digest)
             if at == 0:
-                epoch = _checked_header(path, line, head)
+                epoch = _checked_header(line, head)
             else:
                 if line.public["seq"] != seq + 1 or not batch <= line.public["batch"] <= seq + 1:
                     raise ValueError("its number does not follow")
                 seq, batch = seq + 1, line.public["batch"]
                 lines.append(line)
         except (ValueError, KeyError, TypeError) as why:
-            if last and at > 0 and not _later_batch(raw[stop + 1:] if stop >= 0 else b"", seq + 1):
+            if last and at > 0 and not _later_batch(raw[at:], seq + 1):
                 return Head(epoch, seq, digest), at, lines, True
             raise LogCorrupt(f"{path.name}: seq {seq + 1} is damaged: {why}. Nothing was changed; "
                              f"a backup that reaches seq {seq + 1} holds it.") from why
@@ -1897,26 +1900,21 @@ def _read_segment(disk: Disk, path: Path, head: Head, last: bool) -> tuple[Head,
     return Head(epoch, seq, digest), at, lines, False
 
 
-def _checked_header(path: Path, line: Line, head: Head) -> str:
+def _checked_header(line: Line, head: Head) -> str:
     header = line.public
     if header.get("contest") != 1:
         raise ValueError("its header is of a version this program does not know")
-    if header["first"] != head.seq + 1 or header["previous"] != head.hash or path.name != f"wal-{head.seq + 1:016d}.jsonl":
-        raise ValueError("a segment before it is missing")
+    if header["first"] != head.seq + 1 or header["previous"] != head.hash:
+        raise ValueError("its header does not follow from the segment before")
     return header["epoch"]
 
 
 def _later_batch(rest: bytes, bad: int) -> bool:
-    """Whether behind a bad line stands a valid line of a later batch: then the bad one had been synced, and this is rot."""
-    before = None
-    for raw in rest.split(b"\n"):
-        digest = raw[:32].decode("ascii", "replace")
-        if before is not None:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                if parse_line(raw, before).public["batch"] > bad:
-                    return True
-        before = digest
-    return False
+    """Whether at or behind a bad line stands a record of a later batch: then the bad one had been synced, and this is rot.
+
+    A torn write holds records of its own batch only, and segments are never reused, so nothing else can look like one.
+    """
+    return any(int(batch) > bad for batch in re.findall(rb'\{"seq":\d+,"batch":(\d+),"at":', rest))
 
 
 def _noted_head(disk: Disk, folder: Path) -> dict | None:
