@@ -28,6 +28,7 @@ const sync = computed(() => {
 function Head() {
   const c = model.category.value;
   const { look, text } = sync.value;
+  if (model.contest.value.me?.role !== "judge") return html`<header class="judge-head"><h1>${t("judge.title")}</h1></header>`;
   const { judged, all } = c ? model.tally(c) : {};
   return html`
     <header class="judge-head">
@@ -40,7 +41,8 @@ function Head() {
 
 function Notices() {
   const { problem, fragile, count } = model.box.value;
-  const c = model.category.value, e = model.entry.value;
+  const judges = model.contest.value.me?.role === "judge";
+  const c = judges && model.category.value, e = judges && model.entry.value;
   const [refusal, ...more] = model.refusals.value;
   const [conflict] = model.conflicts.value;
   return html`
@@ -53,9 +55,9 @@ function Notices() {
         <button type="button" class="button button-quiet" onClick=${() => { open.value = { conflict: conflict.entry }; }}>${t("judge.conflict-open")}</button></div>`}
       ${refusal && html`<ul class="notice notice-stop"><${NotTaken} record=${refusal} />
         ${more.length > 0 && html`<li><button type="button" class="button button-quiet" onClick=${() => { open.value = "menu"; }}>${t("judge.not-taken-more", { n: more.length })}</button></li>`}</ul>`}
-      ${c && e && c.state === "closed" && html`<p class="notice">${t("judge.closed")}</p>`}
-      ${c && e && !model.takesMarks(c) && html`<p class="notice">${t(`judge.locked-${c.state}`)}</p>`}
-      ${e && model.isOut(e) && html`<p class="notice">${t("judge.out", { number: e.number, state: t(`entry-state.${e.state}`) })}</p>`}
+      ${c && e && c.state === "closed" && html`<p class="notice notice-plain">${t("judge.closed")}</p>`}
+      ${c && e && !model.takesMarks(c) && html`<p class="notice notice-plain">${t(`judge.locked-${c.state}`)}</p>`}
+      ${e && model.isOut(e) && html`<p class="notice notice-plain">${t("judge.out", { number: e.number, state: t(`entry-state.${e.state}`) })}</p>`}
     </section>`;
 }
 
@@ -82,12 +84,14 @@ function Nothing() {
 function Slot() {
   const e = model.entry.value;
   const way = progress(model.records.value.get(e.number));
-  const last = model.undo.value;
+  const last = model.takesMarks(model.category.value) ? model.undo.value : null;
   const stage = model.contest.value.stage?.entry;
   const onStage = stage && stage !== e.number && model.entries.value.some((x) => x.number === stage);
   const about = last && model.category.value.criteria.find((criterion) => criterion.id === last.what);
   const mode = t(worksOffline() ? "judge.mode-offline" : "judge.mode");
-  const words = { unsent: "judge.saved", sent: "judge.sent", refused: "judge.not-taken-short" }[way];
+  const seen = model.records.value.get(e.number)?.seen;
+  const words = { unsent: "judge.saved", refused: "judge.not-taken-short",
+    sent: !seen?.late ? "judge.sent" : seen.counted ? "judge.sent-late" : "judge.sent-uncounted" }[way];
   return html`
     <div class="judge-slot">
       <p class="judge-way" data-way=${way || "none"}>${words ? t(words) : mode}</p>
@@ -161,7 +165,8 @@ function Rail() {
 function Judge() {
   if (!model.contest.value) return html`<p class="judge-loading">${t("judge.loading")}</p>`;
   const c = model.category.value, e = model.entry.value, shown = open.value;
-  const sheet = e && c && c.state !== "open";
+  const judges = model.contest.value.me?.role === "judge";
+  const sheet = judges && e && c && c.state !== "open";
   const close = () => { open.value = null; };
   const conflict = shown?.conflict && model.records.value.get(shown.conflict);
   return html`
@@ -174,10 +179,7 @@ function Judge() {
         <${Sheet} entry=${e} category=${c} locked=${!model.takesMarks(c) || model.isOut(e)} />
       </main>`
     : html`<main id="main" class="judge-main"><${Nothing} /></main>`}
-    <footer class="judge-bottom">
-      ${sheet && html`<${Slot} />`}
-      <${Foot} />
-    </footer>
+    ${judges && html`<footer class="judge-bottom">${sheet && html`<${Slot} />`}<${Foot} /></footer>`}
     ${shown === "menu" && html`<${Menu} onClose=${close} onRecuse=${() => { open.value = "recuse"; }} />`}
     ${shown === "recuse" && e && html`<${Recusal} entry=${e} onClose=${close} />`}
     ${conflict?.conflict && html`<${Conflict} record=${conflict} onClose=${close} />`}
@@ -217,10 +219,21 @@ function lastJudge(judge) {
   }
 }
 
+/** The judge's id; null when nobody is signed in as one; undefined when the server cannot be asked. */
+async function whoAmI() {
+  try {
+    const { me } = await call("GET", "/api/state", undefined, { timeout: 5000 });
+    return me.role === "judge" ? me.id : null;
+  } catch (error) {
+    return error.status ? null : undefined;
+  }
+}
+
 async function begin() {
   const root = document.querySelector("[data-judge]");
-  const judge = root.dataset.judge || lastJudge();
   await ready;
+  const signedIn = root.dataset.judge || (await whoAmI());
+  const judge = signedIn || lastJudge();
 
   const wide = matchMedia("(orientation: landscape) and (min-width: 900px) and (min-height: 600px)");
   const turn = () => { landscape.value = wide.matches; };
@@ -229,7 +242,7 @@ async function begin() {
 
   let epoch = null;
   const outbox = judge ? await model.openOutbox(judge, () => epoch) : null;
-  if (outbox && !root.dataset.judge) outbox.stop("sign_in");
+  if (outbox && signedIn === null) outbox.stop("sign_in");
   else if (judge) lastJudge(judge);
   const live = connect({ page: "judge", waiting: () => outbox?.count ?? 0 });
   // The state's epoch tells a restored log from the one before; the store does not keep it.
@@ -248,8 +261,8 @@ async function begin() {
     const { me, contest, categories, entries, stage } = live.store;
     if (!me) return;
     model.contest.value = { me, contest, categories: [...categories], entries: [...entries], stage, epoch };
-    model.settle();
     if (!outbox || !mine()) return;
+    model.settle();
     clearTimeout(fetching);
     fetching = setTimeout(() => fetchAhead(model.categories.value.filter((c) => c.state === "judging").flatMap((c) => model.entriesOf(c.id))), AHEAD_MS);
   };
@@ -285,7 +298,7 @@ async function begin() {
       if (data !== judge) outbox.stop("other_judge");
       else if (outbox.problem) location.reload();   // the link was opened again, in another tab
     };
-    if (root.dataset.judge) others.postMessage(judge);
+    if (signedIn) others.postMessage(judge);
   }
 
   let told = 0;

@@ -61,7 +61,8 @@ const rules = {
     const { waiting, seen } = r;
     if (!waiting || r.conflict) return null;
     if (same(waiting, seen)) { r.waiting = null; return null; }
-    const recusal = waiting.recused !== Boolean(seen?.recused);
+    // A server refuses marks for an entry that was left to the others: they go before the recusal, and after its end.
+    const recusal = Boolean(seen?.recused) || sameMarks(waiting, seen);
     const kind = recusal ? "recusal" : "sheet";
     r.sent = {
       id: waiting.kind === kind ? waiting.id : id, kind,
@@ -69,8 +70,8 @@ const rules = {
       body: recusal ? { recused: waiting.recused } : { marks: waiting.marks, note: waiting.note, base: waiting.base },
       wish: plain(waiting), base: waiting.base,
     };
-    // Taking a recusal back may have marks to send behind it.
-    if (!recusal || waiting.recused || sameMarks(waiting, seen)) r.waiting = null;
+    const leaves = recusal ? !waiting.recused && !sameMarks(waiting, seen) : waiting.recused;
+    if (!leaves) r.waiting = null;
     return r.sent;
   },
 
@@ -80,7 +81,7 @@ const rules = {
     if (sent?.id !== id) return;
     r.sent = null;
     r.refused = null;
-    const ours = sent.kind === "recusal" ? Boolean(sheet.recused) === sent.wish.recused : same(sent.wish, sheet);
+    const ours = sent.kind === "recusal" ? Boolean(sheet.recused) === sent.wish.recused : !sheet.recused && sameMarks(sent.wish, sheet);
     if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) {
       r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch, ...(ours && { id, kind: sent.kind }) };
     }
@@ -107,10 +108,12 @@ const rules = {
 
   refused: (id, error, now) => (r) => {
     if (r.sent?.id !== id) return;
-    r.refused = { ...error, wish: r.sent.wish, at: now };
-    // What was left to send behind the same wish would be refused again and again.
-    if (r.waiting && r.waiting.recused === r.sent.wish.recused && sameMarks(r.waiting, r.sent.wish)) r.waiting = null;
+    const { kind, wish } = r.sent;
+    r.refused = { ...error, wish, at: now };
     r.sent = null;
+    if (!r.waiting || r.waiting.recused !== wish.recused || !sameMarks(r.waiting, wish)) return;
+    // What was left of the same wish: a recusal still goes; anything else would be refused again and again.
+    r.waiting = kind === "sheet" && wish.recused ? { ...r.waiting, marks: { ...r.seen?.marks }, note: r.seen?.note ?? "" } : null;
   },
 
   /** The id was used with another body (a restored server): the same wish under a new id. */

@@ -214,7 +214,7 @@ export const tryAgain = (n) => outbox.again(n);
 export async function rescue() {
   const { me, contest: about } = contest.value;
   const file = { what: "contest judge rescue", version: 1, made: new Date().toISOString(), contest: about?.name, address: location.origin,
-    judge: { id: me.id, name: me.name }, ...(await outbox.everything()) };
+    judge: { id: outbox.judge, name: me?.name }, ...(await outbox.everything()) };
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify(file, null, 1)], { type: "application/json" }));
   link.download = `contest-judge-${me.id}-${file.made.slice(0, 16).replace(":", "")}.json`;
