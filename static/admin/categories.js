@@ -75,6 +75,8 @@ export function CategoryDialog({ id }) {
     </div></form><//>`;
 }
 
+const called = (criterion, at) => criterion.name || t("admin.criterion-n", { n: at + 1 });
+
 function Criteria({ list, fixed, set }) {
   const all = list.value;
   const move = (at, by) => {
@@ -94,9 +96,9 @@ function Criteria({ list, fixed, set }) {
       <input class="input" dir="auto" aria-label=${t("admin.criterion-name", { n: at + 1 })} required maxlength="120" disabled=${fixed} value=${criterion.name} onInput=${(e) => set(at, { name: e.target.value })} />
       <label class="weight"><span>${t("admin.weight")}</span><input class="input" type="number" inputmode="decimal" step="any" min="0.001" max="1000" required disabled=${fixed} value=${criterion.weight} onInput=${(e) => set(at, { weight: e.target.value })} /></label>
       ${!fixed && html`<span class="moves">
-        <button type="button" class="button button-quiet" data-up disabled=${at === 0} aria-label=${t("admin.up", { name: criterion.name })} onClick=${() => move(at, -1)}>${icon("arrow-up")}</button>
-        <button type="button" class="button button-quiet" data-down disabled=${at === all.length - 1} aria-label=${t("admin.down", { name: criterion.name })} onClick=${() => move(at, 1)}>${icon("arrow-down")}</button>
-        <button type="button" class="button button-quiet" disabled=${all.length === 1} aria-label=${t("admin.remove", { name: criterion.name })} onClick=${() => remove(at)}>${icon("x")}</button></span>`}
+        <button type="button" class="button button-quiet" data-up disabled=${at === 0} aria-label=${t("admin.up", { name: called(criterion, at) })} onClick=${() => move(at, -1)}>${icon("arrow-up")}</button>
+        <button type="button" class="button button-quiet" data-down disabled=${at === all.length - 1} aria-label=${t("admin.down", { name: called(criterion, at) })} onClick=${() => move(at, 1)}>${icon("arrow-down")}</button>
+        <button type="button" class="button button-quiet" disabled=${all.length === 1} aria-label=${t("admin.remove", { name: called(criterion, at) })} onClick=${() => remove(at)}>${icon("x")}</button></span>`}
     </li>`)}</ol>
     ${!fixed && all.length < 20 && html`<button type="button" class="button" data-do="add-criterion" onClick=${add}>${icon("plus")}${t("admin.add-criterion")}</button>`}`;
 }

@@ -10,7 +10,11 @@ export function Decide({ category, table }) {
   const wanted = route.value.more === "decide";
   const open = useSignal(wanted);
   useEffect(() => { if (wanted) open.value = true; }, [wanted]);
-  const shut = () => { open.value = false; if (wanted) go("scores", category.id); };
+  const shut = () => {
+    open.value = false;
+    if (wanted) go("scores", category.id);
+    requestAnimationFrame(() => document.querySelector("main h1")?.focus());      // the button that had the focus is gone
+  };
   if (open.value && !decision?.revealed) return html`<${Editor} category=${category} table=${table} decision=${decision} onClose=${shut} />`;
   if (!decision || category.state === "closed") return null;
   return html`<section class="decided" aria-labelledby="decided-title"><h2 id="decided-title">${t("admin.decided")}</h2><${Places} decision=${decision} />
@@ -25,7 +29,7 @@ export function Places({ decision }) {
   if (!places.length) return html`<p>${t("place.none")}</p>`;
   return html`<ol class="places">${places.map((group, at) => html`<li key=${at} class="place ${at >= places.length - revealed ? "place-revealed" : "place-secret"}">
       <p class="place-name">${place(placeOf(places, at))}${group.length > 1 && html` <span class="muted">${t("place.shared")}</span>`}</p>
-      <ul class="place-entries">${group.map((n) => html`<li key=${n}><${EntryNumber} n=${n} /><span dir="auto">${now.entry(n) && names(now.entry(n))}</span></li>`)}</ul>
+      <ul class="place-entries">${group.map((n) => html`<li key=${n}><${EntryNumber} n=${n} /><span>${now.entry(n) && names(now.entry(n))}</span></li>`)}</ul>
       <p class="place-state">${t(at >= places.length - revealed ? "admin.revealed" : "admin.not-revealed")}</p></li>`)}</ol>
     ${reason && html`<p class="muted">${t("common.reason")}: <span dir="auto">${reason}</span></p>`}`;
 }
@@ -88,7 +92,7 @@ function Group({ groups, at, set, over }) {
   };
   return html`<li class="place ${over ? "place-over" : ""}" data-group=${group.join()}>
     <p class="place-name">${label}${group.length > 1 && html` <span class="muted">${t("place.shared")}</span>`}</p>
-    <ul class="place-entries">${group.map((n) => html`<li key=${n}><${EntryNumber} n=${n} /><span dir="auto">${now.entry(n) && names(now.entry(n))}</span>
+    <ul class="place-entries">${group.map((n) => html`<li key=${n}><${EntryNumber} n=${n} /><span>${now.entry(n) && names(now.entry(n))}</span>
       <button type="button" class="button button-quiet" data-do="take-out" aria-label=${t("admin.take-out", { number: n })} onClick=${() => { set(without(groups, n), t("admin.said-taken-out", { number: n })); requestAnimationFrame(() => document.querySelector("[data-places]")?.focus()); }}>${icon("x")}</button></li>`)}</ul>
     <div class="buttons moves">
       <button type="button" class="button button-quiet" data-up disabled=${at === 0} aria-label=${t("admin.up", { name: label })} onClick=${() => move(at - 1)}>${icon("arrow-up")}</button>

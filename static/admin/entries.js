@@ -2,7 +2,7 @@
 import { html, icon, useMemo, useSignal } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { close, route, send, show, store } from "/static/admin/contest.js";
-import { Act, Ask, Dialog, Head, EntryNumber, Problem, Thumb, names, photoOf, useAction } from "/static/admin/parts.js";
+import { Act, Ask, Dialog, Head, EntryNumber, Problem, Thumb, isolated, names, photoOf, useAction } from "/static/admin/parts.js";
 import { found } from "/static/admin/model.js";
 
 const STATES = ["registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified"];
@@ -36,12 +36,12 @@ function Row({ entry }) {
     <${Thumb} entry=${entry} />
     <h2 class="entry-number"><${EntryNumber} n=${entry.number} /></h2>
     <div class="entry-names"><p class="entry-title" dir="auto">${entry.title || entry.collector}</p>
-      <p class="muted" dir="auto">${entry.title ? names(entry) : entry.artist && t("common.by", { artist: entry.artist })}</p>${entry.studio && html`<p class="muted" dir="auto">${entry.studio}</p>`}</div>
+      <p class="muted">${entry.title ? names(entry) : entry.artist && t("common.by", { artist: isolated(entry.artist) })}</p>${entry.studio && html`<p class="muted" dir="auto">${entry.studio}</p>`}</div>
     <p class="entry-category" dir="auto">${category?.name ?? entry.category}</p>
     <p class="entry-state"><span class="chip ${["no-show", "withdrawn", "disqualified"].includes(entry.state) ? "chip-bad" : entry.state === "registered" ? "" : "chip-good"}">${t(`entry-state.${entry.state}`)}</span>
       ${entry.hidden && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
     <div class="entry-do"><${Step} entry=${entry} /><${Hide} entry=${entry} />
-      <button type="button" class="button button-quiet" data-do="change-entry" onClick=${() => show(EntryDialog, { number: entry.number })}>${icon("pencil")}<span>${t("common.edit")}<span class="visually-hidden"> ${t("common.entry", { number: entry.number })}</span></span></button></div>
+      <button type="button" class="button button-quiet" data-do="change-entry" onClick=${() => show(EntryDialog, { number: entry.number })}>${icon("pencil")}<span class="visually-hidden">${t("admin.change-of", { name: t("common.entry", { number: entry.number }) })}</span></button></div>
   </li>`;
 }
 

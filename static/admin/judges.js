@@ -1,7 +1,7 @@
 // /admin, Judges: who is invited, by which link, who is here. Also the desk and the host, who come in by a link as well.
-import { html, icon, signal, useEffect, useRef, useSignal } from "/static/ui.js";
+import { html, icon, signal, useRef, useSignal } from "/static/ui.js";
 import { t, time } from "/static/words.js";
-import { announce, ask, close, send, show, store } from "/static/admin/contest.js";
+import { announce, close, send, show, store } from "/static/admin/contest.js";
 import { Ask, Dialog, Head, Problem, useAction } from "/static/admin/parts.js";
 import { usePresence, presenceOf } from "/static/admin/presence.js";
 
@@ -10,20 +10,11 @@ const path = (judge) => `/api/judges/${encodeURIComponent(judge.id)}`;
 /** The QR of a link: drawn by the server, so that it holds the address phones can reach. */
 const qr = (link) => `/qr${new URL(link, location.href).pathname}.svg`;
 
-const links = signal({});      // by judge: a live message about a judge does not repeat the link
-const linkOf = (judge) => judge.link ?? links.value[judge.id];
-const keep = ({ judge, link }) => { links.value = { ...links.value, [judge.id]: link ?? judge.link }; };
-async function fetchLinks() {
-  const { judges } = await ask("/api/judges");
-  links.value = Object.fromEntries(judges.map((judge) => [judge.id, judge.link]));
-}
-
 const printed = signal([]);      // the judges whose cards are on paper
 
 export default function Judges() {
   const { judges } = store();
-  usePresence();
-  useEffect(() => { fetchLinks().catch(() => {}); }, [judges]);
+  const there = usePresence();
   const here = judges.filter((judge) => !judge.revoked), gone = judges.filter((judge) => judge.revoked);
   return html`<${Head} title=${t("admin.judges")}>
       <button type="button" class="button ${here.length ? "" : "button-primary"}" data-do="invite" onClick=${() => show(Invite)}>${icon("user-plus")}${t("admin.invite")}</button>
@@ -31,7 +22,7 @@ export default function Judges() {
     ${!here.length && html`<p class="empty">${t("admin.no-judges-text")}</p>`}
     ${ROLES.map((role) => {
       const list = here.filter((judge) => judge.role === role);
-      return list.length > 0 && html`<section key=${role}><h2>${t(`admin.role-${role}s`)}</h2><ul class="judges">${list.map((judge) => html`<${Row} key=${judge.id} judge=${judge} />`)}</ul></section>`;
+      return list.length > 0 && html`<section key=${role}><h2>${t(`admin.role-${role}s`)}${role !== "judge" && there && html` <span class="muted connected">${t("admin.connected", { n: there.connections.filter((one) => one.audience === role).length })}</span>`}</h2><ul class="judges">${list.map((judge) => html`<${Row} key=${judge.id} judge=${judge} />`)}</ul></section>`;
     })}
     ${gone.length > 0 && html`<section><h2>${t("admin.revoked-list")}</h2><ul class="judges">${gone.map((judge) => html`<li class="judge-row" key=${judge.id}><div class="judge-who"><h3 dir="auto">${judge.name}</h3>
       <p class="muted">${t("admin.revoked-text")}</p></div></li>`)}</ul></section>`}
@@ -76,8 +67,7 @@ function Invite() {
     }
     let answer;
     if (!(await action.run(async () => { answer = await send("POST", "/api/judges", body); }, t("admin.said-invited", { name: body.name })))) return;
-    keep(answer);
-    show(LinkDialog, { id: answer.judge.id, judge: answer.judge });
+    show(LinkDialog, { id: answer.judge.id, fresh: answer.judge });
   };
   const tick = (id, on) => { some.value = on ? [...some.value, id] : some.value.filter((one) => one !== id); problem.value = ""; };
   return html`<${Dialog} title=${t("admin.invite")}><form onSubmit=${submit}>
@@ -98,11 +88,12 @@ function Invite() {
 
 // --- The link ---------------------------------------------------------------------
 
-function LinkDialog({ id, judge: fresh }) {
+/** `fresh`: a judge who was invited just now and may not have come in over the live channel yet. */
+function LinkDialog({ id, fresh }) {
   const judge = store().judge(id) ?? fresh;
   const said = useSignal("");
   const field = useRef(null);
-  const link = judge && linkOf(judge);
+  const link = judge?.link;
   // On plain http, which is what a venue has, browsers hide the clipboard: the old way works there.
   const copy = async () => {
     field.current.select();
@@ -112,14 +103,13 @@ function LinkDialog({ id, judge: fresh }) {
   };
   const renew = () => show(Ask, { stop: true, title: t("admin.renew-title", { name: judge.name }), text: t("admin.renew-text"), action: t("admin.renew"), done: t("admin.said-renewed"),
     
-    run: async () => keep(await send("POST", `${path(judge)}/renew`)), then: () => show(LinkDialog, { id }) });
+    run: () => send("POST", `${path(judge)}/renew`), then: () => show(LinkDialog, { id }) });
   if (!judge) return null;
   return html`<${Dialog} title=${judge.name}>
     <p class="muted">${t(`admin.link-text-${judge.role}`)}</p>
-    ${link ? html`<img class="qr" src=${qr(link)} alt=${t("admin.qr-of", { name: judge.name })} width="280" height="280" />
+    <img class="qr" src=${qr(link)} alt=${t("admin.qr-of", { name: judge.name })} width="280" height="280" />
     <div class="field"><label for="judge-link">${t("admin.link")}</label><div class="copy"><input id="judge-link" class="input" ref=${field} readonly dir="ltr" value=${link} onFocus=${(e) => e.target.select()} />
-      <button type="button" class="button" data-do="copy" data-first onClick=${copy}>${icon(said.value ? "check" : "copy")}${said.value || t("common.copy")}</button></div></div>`
-    : html`<p>${t("common.loading")}</p>`}
+      <button type="button" class="button" data-do="copy" data-first onClick=${copy}>${icon(said.value ? "check" : "copy")}${said.value || t("common.copy")}</button></div></div>
     <div class="dialog-foot"><button type="button" class="button button-stop dialog-left" data-do="renew" onClick=${renew}>${icon("refresh-cw")}${t("admin.renew")}</button>
       <button type="button" class="button" data-do="print-card" onClick=${() => print([judge])}>${icon("printer")}${t("admin.print-card")}</button>
       <button type="button" class="button" onClick=${close}>${t("common.done")}</button></div><//>`;
@@ -129,7 +119,6 @@ function LinkDialog({ id, judge: fresh }) {
 
 /** Print cards: draw them, wait for their codes, then ask for the printer. Nothing else of the page is printed meanwhile. */
 async function print(list) {
-  await fetchLinks().catch(() => {});
   close();
   printed.value = list.map((judge) => judge.id);
   document.documentElement.dataset.print = "cards";
@@ -142,8 +131,8 @@ async function print(list) {
 function Cards() {
   const { contest, judges } = store();
   const list = judges.filter((judge) => printed.value.includes(judge.id));
-  return html`<ul class="cards" data-cards aria-hidden="true">${list.map((judge) => linkOf(judge) && html`<li class="card" key=${judge.id}>
+  return html`<ul class="cards" data-cards aria-hidden="true">${list.map((judge) => html`<li class="card" key=${judge.id}>
     <div class="card-words"><p class="card-event gothic" dir="auto">${contest.name}</p><p class="card-name" dir="auto">${judge.name}</p>
       <p class="card-role">${t(`admin.role-${judge.role}`)}</p><p class="card-how">${t(`admin.card-${judge.role}`)}</p></div>
-    <img src=${qr(linkOf(judge))} alt="" /></li>`)}</ul>`;
+    <img src=${qr(judge.link)} alt="" /></li>`)}</ul>`;
 }

@@ -10,15 +10,13 @@ import { usePresence } from "/static/admin/presence.js";
 export default function Now() {
   const { contest, categories } = store();
   const arranging = useSignal(false);
-  return html`<${Head} gothic=${Boolean(contest.name)} title=${contest.name || t("admin.now")}>
-      ${categories.length > 0 && html`
-        <button type="button" class="button" data-do="add-category" onClick=${() => show(CategoryDialog)}>${icon("plus")}${t("admin.add-category")}</button>
-        <button type="button" class="button" data-do="template" onClick=${() => show(TemplateDialog)}>${icon("list-checks")}${t("admin.template")}</button>
-        ${categories.length > 1 && html`<button type="button" class="button" data-do="arrange" aria-pressed=${arranging} onClick=${() => { arranging.value = !arranging.value; }}>${icon(arranging.value ? "check" : "list")}${arranging.value ? t("common.done") : t("admin.arrange")}</button>`}`}
-    <//>
+  return html`<${Head} title=${t("admin.now")} />
     <${FirstSteps} />
     ${contest.name && html`<${Facts} />`}
-    ${categories.length > 0 && html`<ol class="lines">${categories.map((category, at) => html`<${Line} key=${category.id} category=${category} at=${at} of=${categories.length} arranging=${arranging.value} />`)}</ol>`}`;
+    ${categories.length > 0 && html`<ol class="lines">${categories.map((category, at) => html`<${Line} key=${category.id} category=${category} at=${at} of=${categories.length} arranging=${arranging.value} />`)}</ol>
+      <div class="buttons"><button type="button" class="button" data-do="add-category" onClick=${() => show(CategoryDialog)}>${icon("plus")}${t("admin.add-category")}</button>
+        <button type="button" class="button" data-do="template" onClick=${() => show(TemplateDialog)}>${icon("list-checks")}${t("admin.template")}</button>
+        ${categories.length > 1 && html`<button type="button" class="button" data-do="arrange" aria-pressed=${arranging} onClick=${() => { arranging.value = !arranging.value; }}>${icon(arranging.value ? "check" : "list")}${arranging.value ? t("common.done") : t("admin.arrange")}</button>`}</div>`}`;
 }
 
 // --- The first run ------------------------------------------------------------

@@ -105,7 +105,10 @@ export function Thumb({ entry }) {
 export const EntryNumber = ({ n, small = true }) => html`<span class="number ${small ? "number-small" : ""}"><span class="visually-hidden">${t("admin.entry-word")} </span>${n}</span>`;
 
 /** Who wears it and who made it, in one breath. */
-export const names = (entry) => [entry.collector, entry.artist && t("common.by", { artist: entry.artist })].filter(Boolean).join(", ");
+export const names = (entry) => [isolated(entry.collector), entry.artist && t("common.by", { artist: isolated(entry.artist) })].filter(Boolean).join(", ");
+
+/** A name inside a sentence, which keeps its own direction (first strong isolate). */
+export const isolated = (name) => (name ? `\u2068${name}\u2069` : "");
 
 export const StateChip = ({ category }) => html`<span class="chip state-${category.state}" data-state=${category.state}>${t(`category-state.${category.state}`)}</span>`;
 

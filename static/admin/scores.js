@@ -2,7 +2,7 @@
 import { html, icon, useEffect, useSignal } from "/static/ui.js";
 import { t, has, number, say } from "/static/words.js";
 import { ask, isOurs, live, route, show, store } from "/static/admin/contest.js";
-import { CategoryLinks, Dialog, Head, Next, EntryNumber, StateChip, names, place } from "/static/admin/parts.js";
+import { CategoryLinks, Dialog, Head, Next, EntryNumber, StateChip, isolated, names, place } from "/static/admin/parts.js";
 import { coverage, isOut, panel, pool, seat } from "/static/admin/model.js";
 import { Decide } from "/static/admin/decide.js";
 
@@ -68,7 +68,7 @@ function Standings({ category, table, cover }) {
   const out = now.entriesOf(category.id).filter(isOut);
   return html`<section class="standings">
     <h2 id="standings-title">${t(table.provisional && table.rows.length ? "admin.standings-provisional" : "admin.standings")}</h2>
-    ${table.provisional && cover.missing.length > 0 && html`<p class="warn">${t("admin.provisional", { n: table.missing.length })} ${cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: judge.name, n })).join(", ")}</p>`}
+    ${table.provisional && cover.missing.length > 0 && html`<p><strong class="warn">${t("admin.provisional", { n: table.missing.length })}</strong> <span class="muted">${cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: isolated(judge.name), n })).join(", ")}</span></p>`}
     ${table.unresolved.map((group) => html`<p class="warn" key=${group.join()}>${t("admin.unresolved", { entries: group.join(", "), place: place(table.rows.find((row) => row.entry === group[0])?.place) })}</p>`)}
     ${!table.rows.length ? html`<p class="muted">${t("admin.no-standings")}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="standings-title"><table class="table">
       <thead><tr><th scope="col">${t("admin.place")}</th><th scope="col">${t("admin.entry-word")}</th><th scope="col"><span class="visually-hidden">${t("admin.names")}</span></th><th scope="col" class="figures">${t("common.score")}</th>
@@ -76,7 +76,7 @@ function Standings({ category, table, cover }) {
       <tbody>${table.rows.map((row) => {
         const entry = now.entry(row.entry);
         return html`<tr key=${row.entry} class=${row.place <= category.places ? "awarded" : ""} data-row=${row.entry}>
-          <td class="figure-large">${row.place}</td><th scope="row"><${EntryNumber} n=${row.entry} /></th><td class="standing-names"><span dir="auto">${entry && names(entry)}</span></td>
+          <td class="figure-large">${row.place}</td><th scope="row"><${EntryNumber} n=${row.entry} /></th><td class="standing-names"><span>${entry && names(entry)}</span></td>
           <td class="figures figure-large">${number(row.score, 2)}</td><td class="figures">${row.judges === judges ? row.judges : t("admin.of", { some: row.judges, all: judges })}</td>
           <td class="figures ${row.spread >= 3 ? "warn" : ""}">${number(row.spread, 2)}${row.spread >= 3 && html`<br />${t("admin.far-apart")}`}</td>
           <td>${row.tied_with.length ? t("admin.tied", { entries: row.tied_with.join(", ") }) : decidedBy(category, row.decided_by)}</td></tr>`;
