@@ -47,6 +47,7 @@ import sys
 import tempfile
 import time
 import traceback
+import types
 import typing
 import urllib.error
 import urllib.parse
@@ -606,8 +607,8 @@ def dumps(value) -> bytes:
 
 
 def _jsonable(value):
-    if isinstance(value, Map):
-        return dict(value)
+    if isinstance(value, Map):  # sorted: a Map's own order differs from one process to the next
+        return dict(sorted(value.items()))
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
@@ -1383,11 +1384,16 @@ def _decision_view(state, channel, key):
 
 
 def _winner(state: State, decision: Decision, number: int) -> dict:
-    """One revealed entry, with its score where the category shows scores."""
+    """One revealed entry; once all are revealed with its score, where the category shows scores.
+
+    Not before: a score at the third place would already tell that the decision is that of the standings, and its
+    absence that a higher place is not.
+    """
     entry = state.entries[number]
     seen = {"number": number} | {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
     seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and not entry.hidden else None
-    if state.categories[entry.category].show_scores and str(number) in decision.scores:
+    complete = decision.step >= len(decision.places)
+    if complete and state.categories[entry.category].show_scores and str(number) in decision.scores:
         seen["score"] = decision.scores[str(number)]
     return seen
 
@@ -3344,19 +3350,23 @@ def _lists(kind: str, name: str) -> Callable[[Site, Ask], Answer]:
         seen for k, key in things_of(site.state) if k == kind and (seen := site.seen_by(ask.who, k, key))]})
 
 
-_PLURALS = Map({"category": "categories", "entry": "entries", "judge": "judges", "sheet": "sheets",
-                "decision": "decisions", "winners": "winners"})
+_PLURALS = types.MappingProxyType({"category": "categories", "entry": "entries", "judge": "judges", "sheet": "sheets",
+                                   "decision": "decisions", "winners": "winners"})
 _ROLE_LISTS = Map({"judge": frozenset({"sheet"}), "host": frozenset({"decision"}),
                    "admin": frozenset({"sheet", "judge", "decision"})})
+
+
+def _me(site: Site, who: Who) -> dict:
+    """What the one who asks is told of the own sign-in."""
+    if judge := site.state.judges.get(who.id):
+        return {"role": who.role, "id": judge.id, "name": judge.name, "head": judge.head, "categories": judge.categories}
+    return {"role": who.role}
 
 
 def whole_state(site: Site, who: Who) -> dict:
     """All that somebody may see, at one moment of the log, with the cursor to go on from."""
     hub, state = site.hub, site.state
-    me = {"role": who.role} | ({"id": who.id} if who.id else {})
-    if judge := state.judges.get(who.id):
-        me |= {"name": judge.name, "head": judge.head, "categories": judge.categories}
-    body = {"e": hub.epoch, "s": hub.seq, "h": hub.hash8, "a": who.audience, "me": me}
+    body = {"e": hub.epoch, "s": hub.seq, "h": hub.hash8, "a": who.audience, "me": _me(site, who)}
     listed = {"category", "entry", "winners"} | _ROLE_LISTS.get(who.role, frozenset())
     body |= {_PLURALS[kind]: [] for kind in _PLURALS if kind in listed}
     for kind, key in things_of(state):
@@ -3741,6 +3751,8 @@ def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
     with tempfile.NamedTemporaryFile(dir=spool) as file:
         try:
             fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, site.settings.photo_bytes)
+        except multipart.ParserLimitReached:
+            raise Refused("body_too_large", f"A photo has at most {site.settings.photo_bytes >> 20} MiB.", 413) from None
         except (multipart.MultipartError, UnicodeDecodeError) as why:
             raise Refused("bad_form", f"The form cannot be read ({why}).") from None
         except OSError as why:
@@ -3886,7 +3898,7 @@ def _page(site: Site, name: str, **more) -> str:
     bottle.response.set_header("Cache-Control", "no-store")
     categories = [view(site.state, "public", k, key) for k, key in things_of(site.state) if k == "category"]
     return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name,
-                           contest=site.seen_by(who, "contest"), me={"role": who.role}, categories=categories, **more)
+                           contest=site.seen_by(who, "contest"), me=_me(site, who), categories=categories, **more)
 
 
 def _join(site: Site, link: str):
@@ -4000,6 +4012,9 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
             self.close_connection = True
             return Refused("length_required", "A body says its length.", 411)
         length = self.environ.get("CONTENT_LENGTH")
+        if any(len(self.headers.get_all(name, [])) > 1 for name in ("Content-Length", "Host")):
+            self.close_connection = True
+            return Refused("bad_request", "A request has one Content-Length and one Host.", 400)
         if length and not (length.isascii() and length.isdigit()):
             self.close_connection = True
             return Refused("bad_request", "Content-Length is one number.", 400)

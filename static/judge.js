@@ -245,9 +245,8 @@ async function begin() {
   if (outbox && signedIn === null) outbox.stop("sign_in");
   else if (judge) lastJudge(judge);
   const live = connect({ page: "judge", waiting: () => outbox?.count ?? 0 });
-  // The state's epoch tells a restored log from the one before; the store does not keep it.
-  const replace = live.store.replace;
-  live.store.replace = function (state) { epoch = state.e; replace.call(this, state); };
+  // The epoch tells a restored log from the one before.
+  live.on("state", () => { epoch = live.store.epoch; });
 
   // What the last visit left is shown at once, with or without the network.
   if (outbox?.remembered) {

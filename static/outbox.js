@@ -445,7 +445,8 @@ export class Outbox {
   async #deliver(entry, { id, path, body }) {
     let answer;
     try {
-      answer = await call("PUT", path, body, { id, timeout: TIMEOUT_MS });
+      // Named, so that a phone that has opened another judge's link meanwhile cannot write on that sheet.
+      answer = await call("PUT", path, { ...body, judge: this.judge }, { id, timeout: TIMEOUT_MS });
       if (!answer?.sheet) throw new Error("not our server's answer");   // a hotel's sign-in page says 200 to everything
     } catch (error) {
       await this.#failed(entry, id, error);

@@ -25,6 +25,7 @@ export class Store {
 
   /** Forget everything and take a full state (GET /api/state). */
   replace(state) {
+    this.epoch = state.e;
     this.me = state.me ?? { role: "public" };
     for (const kind of SINGLE) this[kind] = state[kind] ?? (kind === "screen" ? { mode: "wall" } : kind === "stage" ? { entry: null, follow: true } : {});
     for (const [kind, list] of Object.entries(LISTS)) {
