@@ -1,5 +1,6 @@
 """What the benches share: a folder on a real disk, a desk with a drawn contest, interleaved rounds, the machine in words, a table."""
 
+import dataclasses
 import os
 import platform
 import secrets
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gevent
-from gevent.threadpool import ThreadPool
 
 import contest
 
@@ -34,17 +34,13 @@ def folder(name: str):
 
 @contextmanager
 def desk(under: Path):
-    """A desk on a new folder, wired as the server wires it: durable log, and a hub that is told everything."""
-    pool, hub = ThreadPool(1), contest.Hub(contest.Settings())
-    opened = contest.Desk(contest.recover(under, contest.Disk(), secrets.token_hex(16)), pool, hub.publish)
-    hub.begin(opened.log.head.epoch, 0, contest.ZERO_HASH[:8])
-    opened.replay()
-    opened.start()
+    """The desk of a new contest, wired as the server wires it, with nobody listening: durable log, rules, frames."""
+    server = contest.Server(dataclasses.replace(contest.Settings(), data=str(under)), listen=False)
+    server.desk.start()
     try:
-        yield opened
+        yield server.desk
     finally:
-        opened.stop()
-        pool.kill()
+        server.stop()
 
 
 def asked(kind, hours_ago: float = 0, **fields):
