@@ -32,7 +32,10 @@ export function decoded(images, most = 4000) {
   return Promise.race([Promise.all(each), pause(most)]);
 }
 
-const overflows = (box) => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1;
+const overflows = (box) =>
+  box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1 ||
+  // What sticks out at the start counts for no scrollbar.
+  (box.firstElementChild && box.firstElementChild.getBoundingClientRect().top < box.getBoundingClientRect().top - 1);
 
 /**
  * Walks down a ladder of rungs until the words fit their box, or all of several boxes alike. A rung sets custom properties (in units of the
@@ -42,7 +45,8 @@ export function fit(boxes, rungs) {
   const all = [boxes].flat();
   const climb = (breaks) => {
     all.forEach((box) => box.toggleAttribute("data-breaks", breaks));
-    return rungs.some((rung) => {
+    // Broken words look worse than small ones: they begin half way down.
+    return (breaks ? rungs.slice(rungs.length >> 1) : rungs).some((rung) => {
       for (const [property, value] of Object.entries(rung)) all.forEach((box) => box.style.setProperty(property, value));
       return !all.some((box) => overflows(box) || (!breaks && cutsWord(box)));
     });
