@@ -744,7 +744,7 @@ def standings(entries: Iterable[int], panel: Iterable[str], criteria: Iterable[C
     returns  {"provisional", "rows": [{"place", "entry", "score", "judges", "spread", "tied_with", "decided_by"}],
              "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]]}
 
-    Source: shared definitions of docs/scoring.md, "Points" and "Chain"; standard competition ranking ("1224").
+    Source: standard competition ranking ("1224"); the chain is printed for everybody on /rules.
 
     >>> both = {("ana", 1): {"t": 8}, ("ana", 2): {"t": 8}, ("ana", 3): {"t": 5}}
     >>> [(r["place"], r["entry"]) for r in standings([1, 2, 3], ["ana"], [Criterion("t", "T")], both)["rows"]]
@@ -1475,6 +1475,8 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     if isinstance(event, ContestChanged):
         everything = {"wall", "publish"} & set(event.changes)
         return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
+    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):  # most of a contest's lines: only the sheet looks different
+        return [("sheet", (event.entry, event.judge))]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
@@ -1491,7 +1493,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         things.append(("entry", number))
         things += [("winners", after.entries[number].category)]
     if judge is not None:
-        things.append(("sheet", (number, judge)) if number is not None else ("judge", judge))
+        things.append(("judge", judge))
     return [*things, ("screen", None), ("stage", None)]
 
 
