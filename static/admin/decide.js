@@ -2,14 +2,13 @@
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { announce, go, route, send, store } from "/static/admin/contest.js";
-import { EntryNumber, Problem, names, place, useAction } from "/static/admin/parts.js";
+import { EntryNumber, isolated, names, place, useAction } from "/static/admin/parts.js";
 import { alerts, beyond, joined, parted, placeOf, podium, pool, sameGroups, swapped, without } from "/static/admin/model.js";
 
-export function Decide({ category, table }) {
+/** `open`: a signal, whether the decision is being made; the address can ask for it. */
+export function Decide({ category, table, open }) {
   const decision = store().decision(category.id);
   const wanted = route.value.more === "decide";
-  const open = useSignal(wanted);
-  useEffect(() => { if (wanted) open.value = true; }, [wanted]);
   const shut = () => {
     open.value = false;
     if (wanted) go("scores", category.id);
@@ -70,7 +69,7 @@ function Editor({ category, table, decision, onClose }) {
       <div class="buttons">${groups.length > 0 && html`<button type="button" class="button button-quiet" data-do="no-award" onClick=${() => set([], t("place.none"))}>${t("admin.no-award")}</button>`}
         ${differs && html`<button type="button" class="button button-quiet" data-do="as-standing" onClick=${() => { touched.value = null; announce(t("admin.as-standing")); }}>${icon("undo-2")}${t("admin.as-standing")}</button>`}</div>
     </div>
-    ${alerts(now, category, groups).map((alert) => html`<p class="warn" key=${alert.key + alert.number + alert.where}>${icon("triangle-alert")} <span dir="auto">${t(`admin.alert-${alert.key}`, alert)}</span></p>`)}
+    ${alerts(now, category, groups).map((alert) => html`<p class="warn" key=${alert.key + alert.entries + alert.where}>${icon("triangle-alert")} ${t(`admin.alert-${alert.key}`, { ...alert, entries: alert.entries.join(", "), name: isolated(alert.name) })}</p>`)}
     ${(why.length > 0 || reason.value) && html`<div class="field"><label for="decide-reason">${t("common.reason")}</label>
       ${why.length > 0 && html`<ul class="field-hint" id="decide-why">${why.map((line) => html`<li key=${line}>${line}</li>`)}</ul>`}
       <textarea id="decide-reason" dir="auto" maxlength="1000" required=${why.length > 0} aria-describedby="decide-why decide-problem" aria-invalid=${Boolean(complain.value)} value=${reason} onInput=${(e) => { reason.value = e.target.value; complain.value = ""; }}></textarea></div>`}

@@ -3,7 +3,7 @@ import { html, icon, useMemo, useSignal } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { close, route, send, show, store } from "/static/admin/contest.js";
 import { Act, Ask, Dialog, Head, EntryNumber, Problem, Thumb, isolated, names, photoOf, useAction } from "/static/admin/parts.js";
-import { found } from "/static/admin/model.js";
+import { found, isOut } from "/static/admin/model.js";
 
 const STATES = ["registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified"];
 const PAGE = 60;      // drawn at once; the rest on demand
@@ -26,7 +26,7 @@ export default function Entries() {
     </form>
     <p class="muted" data-count>${list.length === entries.length ? t("common.entries", { n: list.length }) : t("admin.found", { n: list.length, all: entries.length })}</p>
     ${entries.length === 0 && html`<p class="empty">${t("admin.no-entries-text")} <a href="/submit">${t("nav.submit")}</a></p>`}
-    <ul class="entries">${list.slice(0, shown.value).map((entry) => html`<${Row} key=${entry.number} entry=${entry} />`)}</ul>
+    <ul class="entries" hidden=${!list.length}>${list.slice(0, shown.value).map((entry) => html`<${Row} key=${entry.number} entry=${entry} />`)}</ul>
     ${list.length > shown.value && html`<button type="button" class="button button-wide" onClick=${() => { shown.value += PAGE; }}>${t("admin.more", { n: Math.min(PAGE, list.length - shown.value) })}</button>`}`;
 }
 
@@ -38,7 +38,7 @@ function Row({ entry }) {
     <div class="entry-names"><p class="entry-title" dir="auto">${entry.title || entry.collector}</p>
       <p class="muted">${entry.title ? names(entry) : entry.artist && t("common.by", { artist: isolated(entry.artist) })}</p>${entry.studio && html`<p class="muted" dir="auto">${entry.studio}</p>`}</div>
     <p class="entry-category" dir="auto">${category?.name ?? entry.category}</p>
-    <p class="entry-state"><span class="chip ${["no-show", "withdrawn", "disqualified"].includes(entry.state) ? "chip-bad" : entry.state === "registered" ? "" : "chip-good"}">${t(`entry-state.${entry.state}`)}</span>
+    <p class="entry-state"><span class="chip ${isOut(entry) ? "chip-bad" : entry.state === "registered" ? "" : "chip-good"}">${t(`entry-state.${entry.state}`)}</span>
       ${entry.hidden && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
     <div class="entry-do"><${Step} entry=${entry} /><${Hide} entry=${entry} />
       <button type="button" class="button button-quiet" data-do="change-entry" onClick=${() => show(EntryDialog, { number: entry.number })}>${icon("pencil")}<span class="visually-hidden">${t("admin.change-of", { name: t("common.entry", { number: entry.number }) })}</span></button></div>
@@ -47,13 +47,13 @@ function Row({ entry }) {
 
 /** The step most entries take next. */
 function Step({ entry }) {
-  const verb = { registered: "check-in", "checked-in": "call", called: "no-show" }[entry.state] ?? (["no-show", "withdrawn", "disqualified"].includes(entry.state) ? "reinstate" : null);
+  const verb = { registered: "check-in", "checked-in": "call", called: "no-show" }[entry.state] ?? (isOut(entry) ? "reinstate" : null);
   return verb && html`<${SetState} key="step" entry=${entry} verb=${verb} />`;
 }
 
 /** A change of state. What takes an entry out of the contest asks first. */
 function SetState({ entry, verb, look = "" }) {
-  const words = t(`admin.${verb}`), number = t("common.entry", { number: entry.number });
+  const words = t(verb === "reinstate" && !isOut(entry) ? "admin.back-to-registered" : `admin.${verb}`), number = t("common.entry", { number: entry.number });
   const asks = { "no-show": {}, withdraw: {}, disqualify: { reason: "needed" } }[verb];
   if (!asks) return html`<${Act} look=${look} data=${verb} path=${path(entry, verb)} label=${words} hidden=${number} done=${t(`admin.said-${verb}`, { number: entry.number })} />`;
   return html`<span class="act"><button type="button" class="button ${look}" data-do=${verb} onClick=${() => show(Ask, {

@@ -39,7 +39,7 @@ function Row({ judge }) {
     ${judge.role === "judge" ? html`<${Seen} judge=${judge} />` : html`<span></span>`}
     <div class="judge-do">
       <button type="button" class="button" data-do="link" onClick=${() => show(LinkDialog, { id: judge.id })}>${icon("qr-code")}<span>${t("admin.link")}<span class="visually-hidden">: ${judge.name}</span></span></button>
-      <button type="button" class="button button-quiet" data-do="revoke" onClick=${() => show(Ask, { stop: true, title: t("admin.revoke-title", { name: judge.name }), text: t(`admin.revoke-text-${judge.role}`), action: t("admin.revoke"),
+      <button type="button" class="button button-quiet" data-do="revoke" onClick=${() => show(Ask, { stop: true, title: t("admin.revoke-title", { name: judge.name }), text: t(`admin.revoke-text-${judge.role}`, { name: judge.name }), action: t("admin.revoke"),
         run: () => send("DELETE", path(judge)), done: t("admin.said-revoked", { name: judge.name }) })}>${icon("user-x")}<span>${t("admin.revoke")}<span class="visually-hidden">: ${judge.name}</span></span></button></div>
   </li>`;
 }

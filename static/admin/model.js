@@ -76,20 +76,23 @@ export const parted = (groups, at) => [...groups.slice(0, at), ...groups[at].map
 /** The first group that stands behind the last award, or -1. */
 export const beyond = (groups, places) => groups.findIndex((_, at) => placeOf(groups, at) > places);
 
-/** What somebody should look at before these win: [{key, ...words}]. */
+/** What somebody should look at before these win: [{key, entries, name, where}]. */
 export function alerts(store, category, groups) {
   const found = [];
-  for (const number of groups.flat()) {
-    const entry = store.entry(number);
-    if (!entry) continue;
-    if (entry.state === "registered") found.push({ key: "not-checked-in", number });
-    if (isOut(entry)) found.push({ key: "out", number });
+  const winners = groups.flat().map((number) => store.entry(number)).filter(Boolean);
+  const some = (key, which) => { if (which.length) found.push({ key, entries: which.map((entry) => entry.number) }); };
+  some("out", winners.filter(isOut));
+  // Small contests check nobody in; then it says nothing.
+  if (store.entriesOf(category.id).some((entry) => ["checked-in", "called", "on-stage"].includes(entry.state))) {
+    some("not-checked-in", winners.filter((entry) => entry.state === "registered"));
+  }
+  for (const entry of winners) {
     for (const decision of store.decisions) {
       if (decision.category === category.id) continue;
       for (const other of decision.places.flat().map((n) => store.entry(n))) {
         const where = store.category(decision.category)?.name;
         for (const who of ["artist", "collector"]) {
-          if (entry[who] && same(entry[who], other?.[who])) found.push({ key: "won", number, name: entry[who], where });
+          if (entry[who] && same(entry[who], other?.[who])) found.push({ key: "won", entries: [entry.number], name: entry[who], where });
         }
       }
     }

@@ -12,7 +12,7 @@ export default function Now() {
   const arranging = useSignal(false);
   return html`<${Head} title=${t("admin.now")} />
     <${FirstSteps} />
-    ${contest.name && html`<${Facts} />`}
+    ${contest.name && categories.length > 0 && html`<${Facts} />`}
     ${categories.length > 0 && html`<ol class="lines">${categories.map((category, at) => html`<${Line} key=${category.id} category=${category} at=${at} of=${categories.length} arranging=${arranging.value} />`)}</ol>
       <div class="buttons"><button type="button" class="button" data-do="add-category" onClick=${() => show(CategoryDialog)}>${icon("plus")}${t("admin.add-category")}</button>
         <button type="button" class="button" data-do="template" onClick=${() => show(TemplateDialog)}>${icon("list-checks")}${t("admin.template")}</button>
@@ -51,7 +51,7 @@ const AddFirst = () => html`<p class="muted">${t("admin.first-category-text")}</
   <button type="button" class="button button-primary" data-do="template" onClick=${() => show(TemplateDialog)}>${t("admin.template")}</button>
   <button type="button" class="button" data-do="add-category" onClick=${() => show(CategoryDialog)}>${t("admin.add-category")}</button></div>`;
 
-const InviteFirst = () => html`<p class="muted">${t("admin.first-judge-text")}</p><div class="buttons"><a class="button" href="#judges">${t("admin.invite")}</a></div>`;
+const InviteFirst = () => html`<p class="muted">${t("admin.first-judge-text")}</p><div class="buttons"><a class="button button-primary" href="#judges">${t("admin.invite")}</a></div>`;
 
 // --- Facts of the whole contest ----------------------------------------------------
 

@@ -45,11 +45,14 @@ function Category({ category }) {
   const { table, problem } = useStandings(category.id);
   const cover = coverage(now, category);
   const deciding = ["closed", "decided"].includes(category.state);
-  return html`<${Head} gothic title=${category.name}><${Next} category=${category} /><//>
+  const open = useSignal(false);
+  const wanted = route.value.more === "decide";
+  useEffect(() => { open.value = wanted; }, [wanted, deciding]);
+  return html`<${Head} gothic title=${category.name}>${!(open.value && deciding) && html`<${Next} category=${category} />`}<//>
     <p class="facts"><span><${StateChip} category=${category} /></span><span>${t("common.entries", { n: cover.entries })}</span><span>${t("admin.sheets-of", { done: cover.done, n: cover.due })}</span>
       ${cover.due > 0 && html`<span><strong>${t("admin.scored", { percent: cover.percent })}</strong></span>`}</p>
     ${problem && html`<p class="field-error" data-problem>${problem}</p>`}
-    ${deciding && table && html`<${Decide} category=${category} table=${table} />`}
+    ${deciding && table && html`<${Decide} category=${category} table=${table} open=${open} />`}
     ${table ? html`<${Standings} category=${category} table=${table} cover=${cover} />` : !problem && html`<p class="muted">${t("common.loading")}</p>`}
     <${Matrix} category=${category} />`;
 }
@@ -69,7 +72,7 @@ function Standings({ category, table, cover }) {
   return html`<section class="standings">
     <h2 id="standings-title">${t(table.provisional && table.rows.length ? "admin.standings-provisional" : "admin.standings")}</h2>
     ${table.provisional && cover.missing.length > 0 && html`<p><strong class="warn">${t("admin.provisional", { n: table.missing.length })}</strong> <span class="muted">${cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: isolated(judge.name), n })).join(", ")}</span></p>`}
-    ${table.unresolved.map((group) => html`<p class="warn" key=${group.join()}>${t("admin.unresolved", { entries: group.join(", "), place: place(table.rows.find((row) => row.entry === group[0])?.place) })}</p>`)}
+    ${!["decided", "announced"].includes(category.state) && table.unresolved.map((group) => html`<p class="warn" key=${group.join()}>${t("admin.unresolved", { entries: group.join(", "), place: place(table.rows.find((row) => row.entry === group[0])?.place) })}</p>`)}
     ${!table.rows.length ? html`<p class="muted">${t("admin.no-standings")}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="standings-title"><table class="table">
       <thead><tr><th scope="col">${t("admin.place")}</th><th scope="col">${t("admin.entry-word")}</th><th scope="col"><span class="visually-hidden">${t("admin.names")}</span></th><th scope="col" class="figures">${t("common.score")}</th>
         <th scope="col" class="figures">${t("admin.judges")}</th><th scope="col" class="figures">${t("admin.spread")}</th><th scope="col">${t("admin.decided-by")}</th></tr></thead>
