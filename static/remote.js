@@ -1,0 +1,389 @@
+// The reveal remote, used by /host and by the organiser's Reveal section: what the screen shows, one step forward or back, black, wall,
+// stage and message. It reads the order of the steps from the decision and sends one command a tap; a tap under way makes the keys wait.
+import { has, ready, say, t } from "/static/words.js";
+import { call, newId } from "/static/api.js";
+
+const PRESENCE_MS = 10000;
+const nameOf = (entry) => entry?.collector?.trim() || "";
+
+const placeWords = (place) => t(has(`place.${place}`) ? `place.${place}` : "place.n", { place });
+const isolated = (name) => `\u2068${name}\u2069`;
+const winnersOf = (decision) => decision.places.flat().length;
+
+// --- The order of the steps: pure ---------------------------------------------
+
+/** The steps of a decision in the order they are shown: [{step, phase, place?, entries?}], docs/http.md "Routes". */
+export function stepsOf(decision) {
+  const groups = decision.places;
+  const steps = [{ step: 0, phase: "slate" }];
+  if (!groups.length) return [...steps, { step: 1, phase: "none" }];
+  for (let step = 1; step <= groups.length; step += 1) {
+    const group = groups.length - step;
+    const place = 1 + groups.slice(0, group).flat().length;
+    for (const phase of ["stencil", "ink"]) steps.push({ step, phase, place, entries: groups[group] });
+  }
+  return [...steps, { step: groups.length + 1, phase: "hold", entries: groups.flat() }];
+}
+
+/** Where the screen stands in a category's steps; -1: it shows something else. */
+export function positionOf(screen, category, steps) {
+  if (screen.mode !== "reveal" || screen.category !== category) return -1;
+  return steps.findIndex((step) => step.phase === screen.phase && (screen.step === undefined ? step.place === screen.place : step.step === screen.step));
+}
+
+/** The step that Next goes to when the category is not on the screen: where its reveal was left. */
+export function entryStep(decision, steps) {
+  if (!decision.revealed) return steps[0];
+  const next = steps.find((step) => step.step > decision.revealed && step.phase === "stencil");
+  return next ?? steps.at(-1);
+}
+
+// --- The page's part --------------------------------------------------------------
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "text") element.textContent = value;
+    else if (typeof value === "function") element.addEventListener(key.slice(2), value);
+    else if (value !== false && value != null) element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.filter(Boolean));
+  return element;
+}
+
+/** Sets a text that changed: a live region must not speak again what already stands there. */
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+class Remote {
+  constructor(place, live, { category, mirror }) {
+    this.store = live.store;
+    this.chosen = category;  // the category picked here; null: the one on the screen, or the first that waits
+    this.last = null;        // the category whose reveal was on the screen last
+    this.under = false;      // a command is under way
+    this.ahead = null;       // the answer to it, until the live channel brings the same
+    this.ids = new Map();    // commands without an answer keep their id: sent again, they happen once
+    this.mirror = mirror;
+    this.build(place);
+    this.off = [live.on("change", () => this.draw()), live.on("status", () => this.draw())];
+    this.clock = setInterval(() => this.presence(), PRESENCE_MS);
+    this.draw();
+    this.presence();
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.off.forEach((off) => off?.());
+    this.element.remove();
+  }
+
+  build(place) {
+    const key = (name, kind, onclick) => make("button", { type: "button", class: `button ${kind}`, "data-key": name, onclick });
+    this.thumbs = make("div", { class: "remote-thumbs", "aria-hidden": "true" });
+    this.now = make("p", { class: "remote-now" });
+    this.warning = make("p", { class: "notice notice-stop remote-warning", role: "alert", hidden: true });
+    this.pick = make("select", { id: "remote-category", class: "input", onchange: () => this.choose(this.pick.value) });
+    this.pickField = make("div", { class: "field" }, make("label", { for: "remote-category", text: t("remote.category") }), this.pick);
+    this.none = make("p", { class: "notice notice-pending", text: t("remote.none-decided") });
+    this.script = make("p", { class: "remote-script" });
+    this.error = make("p", { class: "field-error remote-error", role: "alert" });
+    this.back = key("back", "", () => this.go(this.backward));
+    this.next = key("next", "button-primary", () => this.go(this.forward));
+    this.black = key("black", "", () => this.darken());
+    this.keys = make("div", { class: "remote-keys" }, this.error, make("div", { class: "remote-row" }, this.back, this.next, this.black));
+    this.list = make("ol", { class: "remote-list" });
+    this.whole = make("details", { class: "remote-whole" }, make("summary", { text: t("remote.script") }), this.list);
+    this.wall = key("wall", "", () => this.screen({ mode: "wall" }));
+    this.element = make("div", { class: "remote" },
+      make("section", { class: "remote-mirror", "aria-label": t("remote.on-screen"), hidden: !this.mirror }, this.thumbs, make("div", {}, make("p", { class: "label muted", text: t("remote.on-screen") }), this.now)),
+      this.warning, this.pickField, this.none, this.script, this.whole,
+      make("section", { class: "remote-others" }, make("h2", { text: t("remote.others") }), this.wall, this.stageForm(), this.messageForm()),
+      this.keys);
+    place.append(this.element);
+  }
+
+  stageForm() {
+    this.number = make("input", { id: "remote-number", class: "input", inputmode: "numeric", pattern: "[0-9]*", autocomplete: "off", maxlength: "9", oninput: () => this.draw() });
+    this.found = make("div", { class: "remote-found", hidden: true });
+    this.onto = make("button", { type: "submit", class: "button", "data-key": "stage" });
+    this.call = make("button", { type: "button", class: "button button-quiet", "data-key": "call", text: t("remote.call"), onclick: () => this.entry("call") });
+    this.absent = make("button", { type: "button", class: "button button-quiet", "data-key": "no-show", text: t("remote.no-show"), onclick: () => this.entry("no-show") });
+    this.leave = make("button", { type: "button", class: "button button-quiet", "data-key": "leave-stage", text: t("remote.stage-leave"), onclick: () => this.send([["/api/stage", { entry: null }], ["/api/screen", { mode: "wall" }]]) });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      const number = Number(this.number.value);
+      if (!this.number.value.trim() || !Number.isInteger(number)) return this.fail(t("remote.number-missing"));
+      return this.send([["/api/stage", { entry: number }], ["/api/screen", { mode: "stage" }]]);
+    };
+    put(this.onto, t("remote.stage"));
+    return make("form", { class: "remote-form", onsubmit, novalidate: true },
+      make("div", { class: "field" }, make("label", { for: "remote-number", text: t("remote.number") }), this.number),
+      this.found, make("div", { class: "buttons" }, this.onto, this.call, this.absent, this.leave));
+  }
+
+  messageForm() {
+    this.text = make("textarea", { id: "remote-text", class: "input", maxlength: "300", rows: "2", dir: "auto" });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      if (!this.text.value.trim()) return this.fail(t("remote.message-missing"));
+      return this.screen({ mode: "message", text: this.text.value.trim() });
+    };
+    return make("form", { class: "remote-form", onsubmit, novalidate: true },
+      make("div", { class: "field" }, make("label", { for: "remote-text", text: t("remote.message") }), this.text),
+      make("div", { class: "buttons" }, make("button", { type: "submit", class: "button", "data-key": "message", text: t("remote.message-show") })));
+  }
+
+  // --- Commands ---
+
+  choose(category) {
+    this.chosen = category;
+    this.fail("");
+    this.draw();
+  }
+
+  go(goal) {
+    if (!goal) return undefined;
+    if (goal.resume) return this.screen({ mode: "reveal" });
+    const body = { category: goal.category, step: goal.step };
+    if (["stencil", "ink"].includes(goal.phase)) body.phase = goal.phase;
+    this.chosen = goal.category;
+    return this.send([["/api/reveal", body]]);
+  }
+
+  darken() {
+    const dark = this.shown.mode === "black";
+    return this.screen({ mode: !dark ? "black" : this.last ? "reveal" : "wall" });
+  }
+
+  screen(body) {
+    return this.send([["/api/screen", body]]);
+  }
+
+  entry(verb) {
+    const number = Number(this.number.value);
+    return number ? this.send([[`/api/entries/${number}/${verb}`, {}]]) : this.fail(t("remote.number-missing"));
+  }
+
+  fail(text) {
+    put(this.error, text);
+  }
+
+  async send(commands) {
+    if (this.under) return;
+    this.under = true;
+    this.fail("");
+    this.draw();
+    const before = this.store.screen;
+    try {
+      for (const [path, body] of commands) {
+        const answer = await this.order(path, body);
+        if (answer.screen) this.ahead = { before, screen: answer.screen };
+      }
+    } catch (error) {
+      this.fail(error.code === "unreachable" ? t("remote.unreachable") : say(error));
+    }
+    this.under = false;
+    this.draw();
+  }
+
+  /** One command. Without an answer it keeps its id; once anything is answered, older ids are void, or a later tap would count as a repeat. */
+  async order(path, body) {
+    const key = JSON.stringify([path, body]);
+    const id = this.ids.get(key) ?? newId();
+    this.ids.set(key, id);
+    try {
+      const answer = await call("POST", path, body, { id, timeout: 10000 });
+      this.ids.clear();
+      return answer;
+    } catch (error) {
+      if (error.code !== "unreachable") this.ids.delete(key);
+      throw error;
+    }
+  }
+
+  /** Whether any screen listens; only the organiser is told (403 to the host: then nothing is shown). */
+  async presence() {
+    if (!this.mirror || this.store.me.role !== "admin" || document.visibilityState !== "visible") return;
+    const { screens } = await call("GET", "/api/presence").catch(() => ({ screens: null }));
+    this.warning.hidden = screens !== 0;
+    put(this.warning, screens === 0 ? t("remote.no-screen") : "");
+  }
+
+  // --- Drawing ---
+
+  get shown() {
+    // The answer is ahead of the live channel, until that has moved.
+    if (this.ahead && this.ahead.before !== this.store.screen) this.ahead = null;
+    return this.ahead?.screen ?? this.store.screen;
+  }
+
+  draw() {
+    const { store } = this;
+    const screen = this.shown;
+    if (screen.mode === "reveal" && screen.category !== this.last) {
+      if (this.last) this.chosen = null;      // somebody began another category: follow
+      this.last = screen.category;
+    }
+    const decided = store.categories.filter((category) => store.decision(category.id));
+    const current = this.current(decided, screen);
+    this.plan(decided, current, screen);
+    this.drawMirror(screen);
+    this.drawPick(decided, current);
+    this.drawKeys(screen);
+    this.drawScript(current, screen);
+    this.drawStage();
+  }
+
+  current(decided, screen) {
+    const known = (id) => decided.some((category) => category.id === id);
+    if (known(this.chosen)) return this.chosen;
+    if (screen.mode === "reveal" && known(screen.category)) return screen.category;
+    if (known(this.last)) return this.last;
+    return (decided.find((category) => category.state === "decided") ?? decided[0])?.id ?? null;
+  }
+
+  /** Works out where Next and Back lead. */
+  plan(decided, current, screen) {
+    this.forward = this.backward = null;
+    this.steps = [];
+    this.at = -1;
+    if (!current) return;
+    const decision = this.store.decision(current);
+    const goal = (step) => step && { ...step, category: current };
+    this.steps = stepsOf(decision);
+    this.at = positionOf(screen, current, this.steps);
+    if (this.at < 0) {
+      this.forward = screen.mode !== "reveal" && this.last === current ? { resume: true, category: current } : goal(entryStep(decision, this.steps));
+      return;
+    }
+    this.backward = goal(this.steps[this.at - 1]) ?? null;
+    const waiting = decided.find((category) => category.id !== current && category.state === "decided");
+    this.forward = goal(this.steps[this.at + 1]) ?? (waiting ? { step: 0, phase: "slate", category: waiting.id, other: true } : null);
+  }
+
+  label(goal) {
+    if (!goal) return t("remote.next-none");
+    const category = this.store.category(goal.category)?.name ?? "";
+    const decision = this.store.decision(goal.category);
+    if (goal.resume) return t("remote.next-resume");
+    if (goal.phase === "slate") return t(goal.other ? "remote.next-category" : "remote.next-slate", { category: isolated(category) });
+    if (goal.phase === "stencil") return t("remote.next-stencil", { place: placeWords(goal.place) });
+    if (goal.phase === "ink") return t("remote.next-ink", { n: goal.entries.length });
+    if (goal.phase === "none") return t("remote.next-no-award");
+    return winnersOf(decision) === 3 ? t("remote.next-hold-three") : t("remote.next-hold", { n: winnersOf(decision) });
+  }
+
+  /** "entry 118, Zoë, tattooed by Marta": what the host says. */
+  person(number) {
+    const entry = this.store.entry(number);
+    const [name, artist] = [nameOf(entry), entry?.artist?.trim() || ""];
+    if (name && artist) return t("remote.person-artist", { number, name: isolated(name), artist: isolated(artist) });
+    return name ? t("remote.person", { number, name: isolated(name) }) : t("remote.person-number", { number });
+  }
+
+  group(place, entries) {
+    return t("remote.line", { place: placeWords(place), people: entries.map((number) => this.person(number)).join("; ") });
+  }
+
+  describe(screen) {
+    const category = isolated(this.store.category(screen.category)?.name ?? "");
+    if (screen.mode === "wall" || screen.mode === "black") return t(`remote.now-${screen.mode}`);
+    if (screen.mode === "message") return t("remote.now-message", { text: isolated(screen.text) });
+    if (screen.mode === "stage") return screen.entry ? t("remote.now-stage", { number: screen.entry.number }) : t("remote.now-stage-empty");
+    if (screen.phase === "stencil") return t("remote.now-stencil", { category, place: placeWords(screen.place) });
+    if (screen.phase === "ink") {
+      return t("remote.now-ink", { category, line: this.group(screen.place, screen.entries.map((winner) => winner.number)) });
+    }
+    return t(`remote.now-${screen.phase}`, { category });
+  }
+
+  drawMirror(screen) {
+    put(this.now, this.describe(screen));
+    const photos = screen.mode === "stage" ? [screen.entry?.photo?.thumb]
+      : screen.phase === "stencil" ? screen.stencils.map((drawn) => drawn.stencil)
+        : screen.phase === "ink" ? screen.entries.map((winner) => winner.photo?.thumb)
+          : screen.phase === "hold" ? screen.places.flatMap((place) => place.entries.map((winner) => winner.photo?.thumb)) : [];
+    const names = photos.filter(Boolean).slice(0, 4);
+    this.thumbs.dataset.kind = screen.mode === "reveal" ? screen.phase : screen.mode;
+    if (this.thumbs.dataset.names === names.join()) return;
+    this.thumbs.dataset.names = names.join();
+    this.thumbs.replaceChildren(...names.map((name) => make("img", { src: `/photos/${name}`, alt: "" })));
+  }
+
+  drawPick(decided, current) {
+    this.none.hidden = decided.length > 0;
+    this.pickField.hidden = decided.length === 0;
+    const options = decided.map((category) => {
+      const decision = this.store.decision(category.id);
+      const done = category.state === "announced" ? t("remote.category-done") : decision.revealed ? t("remote.category-begun") : t("remote.category-waiting");
+      return [category.id, t("remote.category-option", { category: category.name, state: done })];
+    });
+    const key = JSON.stringify(options);
+    if (this.pick.dataset.key !== key) {
+      this.pick.dataset.key = key;
+      this.pick.replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
+    }
+    if (current && this.pick.value !== current) this.pick.value = current;
+  }
+
+  drawKeys(screen) {
+    put(this.next, this.under ? t("remote.sending") : this.label(this.forward));
+    put(this.back, t("remote.back"));
+    const dark = screen.mode === "black";
+    put(this.black, t(dark ? "remote.black-leave" : "remote.black"));
+    this.black.setAttribute("aria-pressed", String(dark));
+    this.wall.setAttribute("aria-pressed", String(screen.mode === "wall"));
+    put(this.wall, t("remote.wall"));
+    const off = (button, no) => button.setAttribute("aria-disabled", String(Boolean(no)));
+    off(this.next, this.under || !this.forward);
+    off(this.back, this.under || !this.backward);
+    for (const button of this.element.querySelectorAll("button:not([data-key=next], [data-key=back])")) off(button, this.under);
+  }
+
+  drawScript(current, screen) {
+    const goal = this.forward;
+    const spoken = goal && !goal.resume && ["stencil", "ink"].includes(goal.phase);
+    this.script.hidden = !spoken;
+    put(this.script, spoken ? t("remote.next-line", { line: this.group(goal.place, goal.entries) }) : "");
+    const lines = this.steps.filter((step) => step.phase === "ink").map((step) => ({ text: this.group(step.place, step.entries), now: screen.mode === "reveal" && screen.category === current && screen.place === step.place }));
+    this.whole.hidden = lines.length === 0;
+    const key = JSON.stringify(lines);
+    if (this.list.dataset.key === key) return;
+    this.list.dataset.key = key;
+    this.list.replaceChildren(...lines.map(({ text, now }) => make("li", { text, "aria-current": now && "step" })));
+  }
+
+  drawStage() {
+    const entry = this.number.value.trim() ? this.store.entry(this.number.value.trim()) : null;
+    const on = this.store.stage?.entry;
+    this.leave.hidden = on == null;
+    this.call.hidden = this.absent.hidden = !entry;
+    this.found.hidden = !this.number.value.trim();
+    const key = JSON.stringify([this.number.value.trim(), entry?.photo?.thumb, entry?.state, entry?.category, nameOf(entry)]);
+    if (this.found.dataset.key === key) return;
+    this.found.dataset.key = key;
+    if (!entry) return void this.found.replaceChildren(make("p", { class: "muted", text: t("remote.no-entry", { number: this.number.value.trim() }) }));
+    this.found.replaceChildren(...[
+      entry.photo && make("img", { src: `/photos/${entry.photo.thumb}`, alt: "" }),
+      make("p", {}, make("strong", { dir: "auto", text: nameOf(entry) || t("remote.person-number", { number: entry.number }) }), make("br"),
+        make("span", { class: "muted", text: t("remote.found", { category: this.store.category(entry.category)?.name ?? "", state: t(`entry-state.${entry.state}`) }) })),
+    ].filter(Boolean));
+  }
+}
+
+/**
+ * Puts the remote into an element of a page that links remote.css; returns a function that takes it out.
+ *   category  where to begin, when the screen shows no reveal
+ *   mirror    whether to say what the screen shows and warn when there is none; /admin has its own
+ */
+export function mountRemote(element, live, { category = null, mirror = document.documentElement.dataset.page !== "admin" } = {}) {
+  let remote = null, gone = false;
+  ready.then(() => {
+    if (!gone) remote = new Remote(element, live, { category, mirror });
+  });
+  return () => {
+    gone = true;
+    remote?.close();
+  };
+}
