@@ -40,6 +40,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import struct
@@ -1539,10 +1540,11 @@ def thing_of(fact: Fact) -> tuple[str, object]:
 
 # --- Log --------------------------------------------------------------------
 # The truth. Lines go in, in order, and are durable before anything is told of
-# them; docs/log-format.md is the format. Called by Desk (append, snapshot) and
-# by recovery at start. Knows lines, seqs and hashes, never what an event means.
-# Files are reached through a Disk only, so that a test can give one that fails
-# or forgets.
+# them; docs/log-format.md is the format. Called by Desk (append, snapshot,
+# backup) and by recovery at start. Knows lines, seqs and hashes, never what an
+# event means. Files are reached through a Disk only, so that a test can give
+# one that fails or forgets. A *tree* is a folder that holds a whole contest:
+# the data folder, each local backup, each folder kept by a restore.
 
 ZERO_HASH = "0" * 32
 LINE_BYTES = 1 << 20
@@ -1553,6 +1555,9 @@ class Disk:
 
     def open_append(self, path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def open_read(self, path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def write(self, fd: int, data: bytes) -> int:
         return os.write(fd, data)
@@ -1587,6 +1592,27 @@ class Disk:
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
+
+    def lines(self, path: Path, start: int = 0) -> Iterator[bytes]:
+        """The lines of a file from a byte on, each with its end."""
+        with path.open("rb") as file:
+            file.seek(start)
+            yield from file
+
+    def pieces(self, path: Path, size: int | None = None) -> Iterator[bytes]:
+        """The first `size` bytes of a file, at most 1 MiB at a time."""
+        with path.open("rb") as file:
+            left = size if size is not None else 1 << 62
+            while left and (piece := file.read(min(left, 1 << 20))):
+                left -= len(piece)
+                yield piece
+
+    def link(self, old: Path, new: Path) -> None:
+        """A second name for a file that never changes; a copy where the file system has no such thing."""
+        try:
+            os.link(old, new)
+        except OSError:
+            shutil.copyfile(old, new)
 
     def exists(self, path: Path) -> bool:
         return path.exists()
@@ -1668,35 +1694,127 @@ class Line:
 
     hash: str
     public: dict
-    private: dict
+    private: dict | None
+
+
+def split_line(raw: bytes) -> tuple[str, bytes, bytes]:
+    """The hash, the hashed JSON and the private JSON (or b"") of a line, nothing checked yet."""
+    digest, _, rest = raw.partition(b" ")
+    cut = rest.find(b'"} {"salt":"') + 2  # a quote inside a JSON text is escaped, so this stands nowhere else
+    if cut < 2:
+        return digest.decode("ascii", "replace"), rest, b""
+    return digest.decode("ascii", "replace"), rest[:cut], rest[cut + 1:]
 
 
 def parse_line(raw: bytes, previous: str) -> Line:
-    """A line of a segment, checked against the hash before it.
+    """A line of a segment, checked against the hash before it; `private` is None where it should be there and is not.
 
     errors   ValueError saying what is wrong
     """
-    digest, _, rest = raw.partition(b" ")
-    # The private JSON starts after the first "} {" whose left side has the line's hash.
-    cut = len(rest)
-    if rest.endswith(b"}") and b'"private":"' in rest:
-        found = rest.find(b'"} {"salt":"')
-        cut = found + 2 if found >= 0 else len(rest)
-    shown, hidden = rest[:cut], rest[cut + 1:]
-    if chain(previous, shown) != digest.decode("ascii", "replace"):
+    digest, shown, hidden = split_line(raw)
+    if chain(previous, shown) != digest:
         raise ValueError("its hash does not follow from the line before")
     public = orjson.loads(shown)
     if hidden and private_hash(hidden) != public.get("private"):
         raise ValueError("its private part does not match its hash")
-    if not hidden and "private" in public:
-        raise ValueError("its private part is missing")
-    return Line(digest.decode(), public, orjson.loads(hidden) if hidden else {})
+    return Line(digest, public, orjson.loads(hidden) if hidden else None if "private" in public else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Bytes of a write that a crash cut short, at the end of the last segment."""
+
+    path: Path
+    end: int  # the size up to which the segment is whole
+
+
+class Reader:
+    """Reads a tree's segments in order and checks all that docs/log-format.md promises. Changes nothing.
+
+    Iterating gives (segment, offset behind the line, Line); afterwards `head`, `size` and `tail` say how the log ends.
+    errors   LogCorrupt: damage that a crash cannot explain
+    """
+
+    def __init__(self, disk: Disk, tree: Path):
+        self.disk, self.tree = disk, tree
+        names = disk.names(tree / "wal") if disk.exists(tree / "wal") else []
+        self.segments = [tree / "wal" / name for name in names if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
+        self.head, self.size, self.tail = Head("", 0, ZERO_HASH), 0, None
+        self.lines_in_last = 0
+        self._unexplained = set()  # seqs whose private part is missing and that nobody has erased so far
+        self._erased = set(orjson.loads(disk.read(tree / "erased.json"))) if disk.exists(tree / "erased.json") else set()
+
+    def __iter__(self) -> Iterator[tuple[Path, int, Line]]:
+        for path in self.segments:
+            if path.name != segment_name(self.head.seq + 1):
+                raise LogCorrupt(f"{path.name}: a segment before it is missing; the log is whole up to seq {self.head.seq}. "
+                                 f"A backup that reaches seq {self.head.seq + 1} holds it.")
+            yield from self._segment(path, last=path is self.segments[-1])
+        if self._unexplained - self._erased:
+            seq = min(self._unexplained - self._erased)
+            raise LogCorrupt(f"The private part of seq {seq} is missing, and nobody erased it. A backup holds it.")
+
+    def _segment(self, path: Path, last: bool) -> Iterator[tuple[Path, int, Line]]:
+        at, batch, self.lines_in_last = 0, 0, 0
+        for raw in self.disk.lines(path):
+            try:
+                if not raw.endswith(b"\n"):
+                    raise ValueError("it has no end")
+                line = parse_line(raw[:-1], self.head.hash)
+                if at == 0:
+                    self._take_header(line)
+                else:
+                    batch = self._take_record(line, batch)
+            except (ValueError, KeyError, TypeError) as why:
+                if last and at > 0 and not _later_batch(b"".join(self.disk.lines(path, at)), self.head.seq + 1):
+                    self.tail, self.size = Tail(path, at), at
+                    return
+                raise LogCorrupt(f"{path.name}: seq {self.head.seq + 1} is damaged: {why}. Nothing was changed; "
+                                 f"a backup that reaches seq {self.head.seq + 1} holds it.") from why
+            at += len(raw)
+            self.size = at
+            if at > len(raw):
+                yield path, at, line
+
+    def _take_header(self, line: Line) -> None:
+        header = line.public
+        if header.get("contest") != 1:
+            raise ValueError("its header is of a version this program does not know")
+        if header["first"] != self.head.seq + 1 or header["previous"] != self.head.hash:
+            raise ValueError("its header does not follow from the segment before")
+        self.head = Head(header["epoch"], self.head.seq, line.hash)
+
+    def _take_record(self, line: Line, batch: int) -> int:
+        seq, written = line.public["seq"], line.public["batch"]
+        if seq != self.head.seq + 1 or not batch <= written <= seq:
+            raise ValueError("its number does not follow")
+        if line.private is None:
+            self._unexplained.add(seq)
+        for event in line.public["events"]:
+            if event["type"] == "PersonErased":
+                self._erased.update(event["lines"])
+        self.head = Head(self.head.epoch, seq, line.hash)
+        self.lines_in_last += 1
+        return written
+
+
+def segment_name(first: int) -> str:
+    """The file name of the segment that begins with a seq."""
+    return f"wal-{first:016d}.jsonl"
+
+
+def _later_batch(rest: bytes, bad: int) -> bool:
+    """Whether at or behind a bad line stands a record of a later batch: then the bad one had been synced, and this is rot.
+
+    A torn write holds records of its own batch only, and segments are never reused, so nothing else can look like one.
+    """
+    return any(int(batch) > bad for batch in re.findall(rb'\{"seq":\d+,"batch":(\d+),"at":', rest))
 
 
 class Log:
     """The durable log of one data folder, open for writing.
 
-    One thread calls append. Reading at start is `recover`, which makes the Log.
+    One thread calls append, begin and mark. Reading at start is `recover`, which makes the Log.
     """
 
     def __init__(self, folder: Path, disk: Disk, segment_bytes: int):
@@ -1704,22 +1822,44 @@ class Log:
         self.head = Head("", 0, ZERO_HASH)
         self.path = Path()
         self.size = 0  # the last durable size of the segment
+        self.must_begin = ""  # why a new segment has to begin before the next line, "" if none has to
+        self.tail: Tail | None = None  # a torn write that is still to be cut
         self._fd = -1
 
-    def begin_segment(self, why: str, epoch: str) -> None:
-        """Start a new segment: its header is synced, and its name, before a line goes in.
+    def begin(self) -> None:
+        """Make ready to append: set a torn tail aside, open or begin a segment.
 
-        why   "new", "unclean" (the last run did not end in peace) or "size"
+        errors   Refused `disk_full` where the disk does not take it: the log can be read, and begun later
         """
-        path = self.folder / "wal" / f"wal-{self.head.seq + 1:016d}.jsonl"
-        text = orjson.dumps({"contest": 1, "epoch": epoch, "first": self.head.seq + 1, "previous": self.head.hash, "began": why})
-        digest = chain(self.head.hash, text)
-        replace_file(self.disk, path, [f"{digest} ".encode() + text + b"\n"])
-        self._take(path, Head(epoch, self.head.seq, digest))
+        try:
+            if self.tail:
+                self._cut_tail(self.tail)
+                self.tail = None
+            if self.must_begin:
+                self._begin_segment(self.must_begin, self.head.epoch)
+            elif self._fd < 0:
+                self._take(self.path, self.head)
+        except OSError as why:
+            raise _disk_full(why) from why
 
-    def continue_segment(self, path: Path, head: Head) -> None:
-        """Go on writing behind the last line of a segment that ended in peace."""
-        self._take(path, head)
+    def _cut_tail(self, tail: Tail) -> None:
+        """Copy a torn tail to quarantine and cut it."""
+        rest = b"".join(self.disk.lines(tail.path, tail.end))
+        self.disk.make_folder(self.folder / "quarantine")
+        replace_file(self.disk, self.folder / "quarantine" / f"{tail.path.stem}-{tail.end}.torn", [rest])
+        fd = self.disk.open_append(tail.path)
+        try:
+            self.disk.truncate(fd, tail.end)
+            self.disk.sync(fd)
+        finally:
+            self.disk.close(fd)
+
+    def _begin_segment(self, why: str, epoch: str) -> None:
+        """Start a new segment: its header is synced, and its name, before a line goes in."""
+        path = self.folder / "wal" / segment_name(self.head.seq + 1)
+        digest = write_header(self.disk, path, epoch, self.head, why)
+        self._take(path, Head(epoch, self.head.seq, digest))
+        self.must_begin = ""
 
     def _take(self, path: Path, head: Head) -> None:
         if self._fd >= 0:
@@ -1738,14 +1878,16 @@ class Log:
         if expected != self.head.seq:
             raise LogCorrupt(f"{self.path.name}: asked to write after seq {expected}, but the log ends at {self.head.seq}.")
         if self.size >= self.segment_bytes:
-            self._guarded(lambda: self.begin_segment("size", self.head.epoch))
+            self.must_begin = "size"
+        if self._fd < 0 or self.must_begin:
+            self.begin()
         digest, hashes, out = self.head.hash, [], []
         for shown, hidden in lines:
             digest = chain(digest, shown)
             hashes.append(digest)
             out.append(f"{digest} ".encode() + shown + (b" " + hidden if hidden else b"") + b"\n")
         data = b"".join(out)
-        self._guarded(lambda: write_all(self.disk, self._fd, data))
+        self._write(data)
         try:
             self.disk.sync(self._fd)
         except OSError as why:
@@ -1755,38 +1897,29 @@ class Log:
         self.head = Head(self.head.epoch, self.head.seq + len(lines), digest)
         return hashes
 
-    def _guarded(self, write: Callable) -> None:
+    def _write(self, data: bytes) -> None:
         """Write; where the disk refuses, cut back to the last durable size and refuse."""
         try:
-            write()
+            write_all(self.disk, self._fd, data)
         except OSError as why:
             try:
                 self.disk.truncate(self._fd, self.size)
             except OSError as worse:
                 raise SyncFailed(f"{self.path}: a half-written line cannot be taken back ({worse}).") from why
-            raise Refused("disk_full", f"The disk does not take more ({os.strerror(why.errno or 0)}).", 507) from why
+            raise _disk_full(why) from why
+
+    def mark(self) -> tuple[Head, list[tuple[Path, int]]]:
+        """Where the log ends, and its segments with their durable sizes: what a backup copies while lines go on coming."""
+        wal = self.folder / "wal"
+        paths = [wal / name for name in self.disk.names(wal) if name.endswith(".jsonl") and wal / name <= self.path]
+        sizes = [(path, sum(map(len, self.disk.pieces(path)))) for path in paths if path != self.path]
+        return self.head, [*sizes, (self.path, self.size)]
 
     def note_head(self) -> None:
         """Write HEAD: where the log ends, when it ends in peace."""
         head = {"epoch": self.head.epoch, "seq": self.head.seq, "hash": self.head.hash,
                 "segment": self.path.name, "size": self.size}
         replace_file(self.disk, self.folder / "HEAD", [orjson.dumps(head)])
-
-    def save_snapshot(self, head: Head, parts: Iterable[tuple[str, object]]) -> None:
-        """Write a snapshot: contest.json is the newest, snapshots/ keeps the two before it."""
-        path, older = self.folder / "contest.json", self.folder / "snapshots"
-        if self.disk.exists(path):
-            self.disk.make_folder(older)
-            self.disk.rename(path, older / f"contest-{self._snapshot_seq(path):016d}.json")
-            for name in self.disk.names(older)[:-2]:
-                self.disk.remove(older / name)
-        replace_file(self.disk, path, _snapshot_chunks(head, parts))
-
-    def _snapshot_seq(self, path: Path) -> int:
-        try:
-            return read_snapshot(self.disk, path)[0].seq
-        except ValueError:
-            return 0
 
     def close(self) -> None:
         """Give the segment back. HEAD is the caller's to note."""
@@ -1795,11 +1928,137 @@ class Log:
             self._fd = -1
 
 
+def _disk_full(why: OSError) -> Refused:
+    return Refused("disk_full", f"The disk does not take more ({os.strerror(why.errno or 0)}).", 507)
+
+
+def write_header(disk: Disk, path: Path, epoch: str, head: Head, why: str) -> str:
+    """Begin a segment behind a head; returns the header's hash.
+
+    why   "new", "unclean" (the last run did not end in peace), "size", "erase" or "restore"
+    """
+    text = orjson.dumps({"contest": 1, "epoch": epoch, "first": head.seq + 1, "previous": head.hash, "began": why})
+    digest = chain(head.hash, text)
+    replace_file(disk, path, [f"{digest} ".encode() + text + b"\n"])
+    return digest
+
+
+@dataclass
+class Recovered:
+    """What a start found: the log, the newest usable snapshot, and where the lines behind it begin."""
+
+    log: Log
+    snapshot: tuple[Head, list] | None
+    sentences: list[str]  # what was found and mended, for people
+    segments: list[Path]
+    start: tuple[int, int]  # (which segment, byte) of the first line behind the snapshot
+
+    def lines(self) -> Iterator[Line]:
+        """The lines behind the snapshot. They were checked; reading them again costs less than keeping them."""
+        first, offset = self.start
+        seq = self.snapshot[0].seq if self.snapshot else 0
+        for index, path in enumerate(self.segments[first:]):
+            for raw in self.log.disk.lines(path, 0 if index else offset):
+                digest, shown, hidden = split_line(raw[:-1])
+                if b'"contest":1' in shown[:12]:
+                    continue
+                if seq == self.log.head.seq:
+                    return
+                seq += 1
+                yield Line(digest, orjson.loads(shown), orjson.loads(hidden) if hidden else {})
+
+
+def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20) -> Recovered:
+    """Read a data folder, check all of it, and make its log. Changes nothing but what the disk has in its cache.
+
+    epoch    random 32 hex, used if the folder is new
+    errors   LogCorrupt: damage that a crash cannot explain, nothing changed; SyncFailed
+    """
+    log, reader = Log(folder, disk, segment_bytes), Reader(disk, folder)
+    if not reader.segments:
+        if disk.exists(folder / "HEAD"):
+            raise LogCorrupt(f"{folder / 'wal'}: HEAD names a log, but there is none. A backup holds it.")
+        with contextlib.suppress(OSError):  # begin() says so where the disk takes nothing
+            disk.make_folder(folder / "wal")
+        log.head, log.must_begin = Head(epoch, 0, ZERO_HASH), "new"
+        return Recovered(log, None, [], [], (0, 0))
+    _settle(disk, reader.segments[-1])
+    candidates, places = _snapshot_heads(disk, folder), {}
+    wanted = {head.seq: head for _, head in candidates}
+    for path, offset, line in reader:
+        if (seq := line.public["seq"]) in wanted and wanted[seq].hash == line.hash:
+            places[seq] = (reader.segments.index(path), offset)
+    said = _check_end(disk, folder, reader)
+    log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
+    noted = _noted_head(disk, folder)
+    in_peace = noted and noted["segment"] == log.path.name and noted["size"] == reader.size and not reader.tail
+    if not in_peace and reader.lines_in_last:
+        log.must_begin = "unclean"
+    snapshot = _newest_whole(disk, reader.head.epoch, candidates, places)
+    return Recovered(log, snapshot, said, reader.segments, places[snapshot[0].seq] if snapshot else (0, 0))
+
+
+def _check_end(disk: Disk, folder: Path, reader: Reader) -> list[str]:
+    """Hold the end of the log against HEAD; returns what people should be told."""
+    noted = _noted_head(disk, folder)
+    if noted and noted["epoch"] == reader.head.epoch and noted["seq"] > reader.head.seq:
+        raise LogCorrupt(f"{reader.segments[-1].name}: the log ends at seq {reader.head.seq}, but seq {noted['seq']} had been "
+                         f"confirmed. A backup that reaches seq {noted['seq']} holds the rest.")
+    if reader.tail is None:
+        return []
+    return ["The last write was not finished when the server ended. It had not been confirmed to anybody; its bytes are set aside "
+            "in quarantine."]
+
+
+def _settle(disk: Disk, path: Path) -> None:
+    """Sync the last segment and forget its cache: what is read next is what the disk holds.
+
+    Where the platform has no posix_fadvise the cache stays; the sync has still made durable what is about to be shown.
+    """
+    fd = disk.open_read(path)
+    try:
+        disk.sync(fd)
+        disk.forget_cache(fd)
+    except OSError as why:
+        if why.errno != errno.EROFS:
+            raise SyncFailed(f"{path}: the disk did not confirm it ({why}).") from why
+    finally:
+        disk.close(fd)
+
+
+def _noted_head(disk: Disk, folder: Path) -> dict | None:
+    if not disk.exists(folder / "HEAD"):
+        return None
+    try:
+        return orjson.loads(disk.read(folder / "HEAD"))
+    except ValueError as why:
+        raise LogCorrupt(f"{folder / 'HEAD'} cannot be read ({why}). If `verify` finds the log whole, remove HEAD.") from why
+
+
+# Snapshots: only speed, all may be deleted.
+
+
+def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[str, object]]) -> None:
+    """Write a snapshot: contest.json is the newest, snapshots/ keeps the two before it."""
+    path, older = folder / "contest.json", folder / "snapshots"
+    temporary = folder / "contest.json.next"
+    replace_file(disk, temporary, _snapshot_chunks(head, parts))
+    read_snapshot(disk, temporary)  # read back: one that cannot be read must not take the place of one that can
+    if disk.exists(path):
+        disk.make_folder(older)
+        with contextlib.suppress(ValueError, KeyError):
+            disk.rename(path, older / f"contest-{_snapshot_head(disk, path).seq:016d}.json")
+        for name in disk.names(older)[:-2]:
+            disk.remove(older / name)
+        disk.sync_folder(older)
+    disk.rename(temporary, path)
+    disk.sync_folder(folder)
+
+
 def _snapshot_chunks(head: Head, parts: Iterable[tuple[str, object]]) -> Iterator[bytes]:
     """A snapshot as JSON, a part a line, closed by the blake2b of all before it."""
     check = hashlib.blake2b(digest_size=16)
-    first = orjson.dumps({"epoch": head.epoch, "seq": head.seq, "hash": head.hash})
-    opening = b'{"head":' + first + b',"parts":[\n'
+    opening = b'{"head":' + orjson.dumps({"epoch": head.epoch, "seq": head.seq, "hash": head.hash}) + b',"parts":[\n'
     for part in parts:
         chunk, opening = opening + dumps(part), b",\n"
         check.update(chunk)
@@ -1820,148 +2079,32 @@ def read_snapshot(disk: Disk, path: Path) -> tuple[Head, list]:
     return Head(**whole["head"]), whole["parts"]
 
 
-@dataclass
-class Recovered:
-    """What a start found: the log ready to write, the newest usable snapshot, the lines behind it."""
-
-    log: Log
-    snapshot: tuple[Head, list] | None
-    lines: list[Line]
-    sentences: list[str]  # what was mended, for people
+def _snapshot_head(disk: Disk, path: Path) -> Head:
+    """Where a snapshot stands, by its first line alone: cheap, and believed only once the whole was checked."""
+    first = next(iter(disk.lines(path)), b"")
+    return Head(**orjson.loads(first.removeprefix(b'{"head":').removesuffix(b',"parts":[\n')))
 
 
-def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20) -> Recovered:
-    """Read a data folder and make its log ready to write.
-
-    epoch    random 32 hex, used if the folder is new
-    errors   LogCorrupt: damage that a crash cannot explain, nothing changed; SyncFailed
-    """
-    wal = folder / "wal"
-    disk.make_folder(wal)
-    segments = [wal / name for name in disk.names(wal) if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
-    log = Log(folder, disk, segment_bytes)
-    if not segments:
-        if disk.exists(folder / "HEAD"):
-            raise LogCorrupt(f"{wal}: HEAD names a log, but there is none. A backup holds it.")
-        log.begin_segment("new", epoch)
-        return Recovered(log, None, [], [])
-    _settle(disk, segments[-1])
-    lines, said = [], []
-    head, end = Head("", 0, ZERO_HASH), 0
-    for path in segments:
-        head, end, found, torn = _read_segment(disk, path, head, last=path is segments[-1])
-        lines += found
-    noted = _noted_head(disk, folder)
-    if noted and noted["epoch"] == head.epoch and noted["seq"] > head.seq:
-        raise LogCorrupt(f"{segments[-1].name}: the log ends at seq {head.seq}, but seq {noted['seq']} had been "
-                         f"confirmed. A backup may hold the rest.")
-    if torn:
-        said.append(_cut_tail(disk, folder, segments[-1], end))
-    in_peace = noted and noted["segment"] == segments[-1].name and noted["size"] == end and not torn
-    if in_peace or not found:
-        log.continue_segment(segments[-1], head)
-    else:
-        log.head = head
-        log.begin_segment("unclean", head.epoch)
-    return Recovered(log, _usable_snapshot(disk, folder, head, lines), lines, said)
-
-
-def _settle(disk: Disk, path: Path) -> None:
-    """Sync the last segment and forget its cache: what is read next is what the disk holds."""
-    fd = disk.open_append(path)
-    try:
-        disk.sync(fd)
-        disk.forget_cache(fd)
-    except OSError as why:
-        raise SyncFailed(f"{path}: the disk did not confirm it ({why}).") from why
-    finally:
-        disk.close(fd)
-
-
-def _read_segment(disk: Disk, path: Path, head: Head, last: bool) -> tuple[Head, int, list, bool]:
-    """The head after a segment, the size up to there, its lines, and whether a torn tail follows."""
-    raw = disk.read(path)
-    if path.name != f"wal-{head.seq + 1:016d}.jsonl":
-        raise LogCorrupt(f"{path.name}: a segment before it is missing; the log is whole up to seq {head.seq}. "
-                         f"A backup holds seq {head.seq + 1}.")
-    lines, at, digest, seq, epoch, batch = [], 0, head.hash, head.seq, head.epoch, 0
-    while at < len(raw):
-        stop = raw.find(b"\n", at)
-        text = raw[at:stop] if stop >= 0 else raw[at:]
-        try:
-            if stop < 0:
-                raise ValueError("it has no end")
-            line = parse_line(text, digest)
-            if at == 0:
-                epoch = _checked_header(line, head)
-            else:
-                if line.public["seq"] != seq + 1 or not batch <= line.public["batch"] <= seq + 1:
-                    raise ValueError("its number does not follow")
-                seq, batch = seq + 1, line.public["batch"]
-                lines.append(line)
-        except (ValueError, KeyError, TypeError) as why:
-            if last and at > 0 and not _later_batch(raw[at:], seq + 1):
-                return Head(epoch, seq, digest), at, lines, True
-            raise LogCorrupt(f"{path.name}: seq {seq + 1} is damaged: {why}. Nothing was changed; "
-                             f"a backup that reaches seq {seq + 1} holds it.") from why
-        digest, at = line.hash, stop + 1
-    return Head(epoch, seq, digest), at, lines, False
-
-
-def _checked_header(line: Line, head: Head) -> str:
-    header = line.public
-    if header.get("contest") != 1:
-        raise ValueError("its header is of a version this program does not know")
-    if header["first"] != head.seq + 1 or header["previous"] != head.hash:
-        raise ValueError("its header does not follow from the segment before")
-    return header["epoch"]
-
-
-def _later_batch(rest: bytes, bad: int) -> bool:
-    """Whether at or behind a bad line stands a record of a later batch: then the bad one had been synced, and this is rot.
-
-    A torn write holds records of its own batch only, and segments are never reused, so nothing else can look like one.
-    """
-    return any(int(batch) > bad for batch in re.findall(rb'\{"seq":\d+,"batch":(\d+),"at":', rest))
-
-
-def _noted_head(disk: Disk, folder: Path) -> dict | None:
-    if not disk.exists(folder / "HEAD"):
-        return None
-    try:
-        return orjson.loads(disk.read(folder / "HEAD"))
-    except ValueError as why:
-        raise LogCorrupt(f"{folder / 'HEAD'} cannot be read ({why}). If the log is whole, remove HEAD.") from why
-
-
-def _cut_tail(disk: Disk, folder: Path, path: Path, end: int) -> str:
-    """Copy a torn tail to quarantine and cut it."""
-    tail = disk.read(path)[end:]
-    disk.make_folder(folder / "quarantine")
-    replace_file(disk, folder / "quarantine" / f"{path.stem}-{end}.torn", [tail])
-    fd = disk.open_append(path)
-    try:
-        disk.truncate(fd, end)
-        disk.sync(fd)
-    finally:
-        disk.close(fd)
-    return f"The last write was not finished when the server ended: {len(tail)} bytes were set aside in quarantine."
-
-
-def _usable_snapshot(disk: Disk, folder: Path, head: Head, lines: list) -> tuple[Head, list] | None:
-    """The newest snapshot that lies on this log's chain; a damaged one only costs time."""
+def _snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
     older = folder / "snapshots"
-    paths = [folder / "contest.json"]
-    if disk.exists(older):
-        paths += [older / name for name in reversed(disk.names(older)) if name.endswith(".json")]
-    hashes = {line.public["seq"]: line.hash for line in lines}
-    for path in paths:
-        if not disk.exists(path):
-            continue
+    names = reversed(disk.names(older)) if disk.exists(older) else ()
+    return [p for p in [folder / "contest.json", *(older / n for n in names if n.endswith(".json"))] if disk.exists(p)]
+
+
+def _snapshot_heads(disk: Disk, folder: Path) -> list[tuple[Path, Head]]:
+    found = []
+    for path in _snapshot_paths(disk, folder):
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            found, parts = read_snapshot(disk, path)
-            if found.epoch == head.epoch and hashes.get(found.seq) == found.hash:
-                return found, parts
+            found.append((path, _snapshot_head(disk, path)))
+    return found
+
+
+def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int, tuple]) -> tuple[Head, list] | None:
+    """The newest snapshot that lies on this log's chain and is whole; a damaged one only costs time."""
+    for path, head in sorted(candidates, key=lambda c: -c[1].seq):
+        if head.seq in places and head.epoch == epoch:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                return read_snapshot(disk, path)
     return None
 
 
@@ -1975,7 +2118,7 @@ class FolderLock:
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = (folder / "LOCK").open("a+")
+            self._file = os.fdopen(self._opened(folder / "LOCK"), "r+")
         except OSError as why:
             raise NotOurs(f"{folder} cannot be written by user {os.getuid()} ({why.strerror}).") from why
         try:
@@ -1987,12 +2130,22 @@ class FolderLock:
             raise FolderInUse(f"{folder} is in use by {holder}.") from why
         self.tell(address)
 
+    @staticmethod
+    def _opened(path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as why:
+            if why.errno != errno.EROFS:
+                raise
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a disk that cannot be written can still be read, by one
+
     def tell(self, address: str) -> None:
-        """Write who holds the folder and where it is served."""
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(f"process {os.getpid()} {address}".strip())
-        self._file.flush()
+        """Write who holds the folder and where it is served, for the one who finds it in use."""
+        with contextlib.suppress(OSError):  # a full or read-only disk: the lock holds all the same
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(f"process {os.getpid()} {address}".strip())
+            self._file.flush()
 
     def release(self) -> None:
         self._file.close()
@@ -2955,21 +3108,29 @@ class Desk:
 
     def replay(self, clock: Callable[[], float] = time.time) -> None:
         """Fold the lines behind the snapshot, and hold again what the recent ones told."""
-        snapshot, lines = self._recovered.snapshot, self._recovered.lines
+        snapshot = self._recovered.snapshot
         self.state = dataclasses.replace(self.base, epoch=self.log.head.epoch)
-        start_hash = snapshot[0].hash if snapshot else ZERO_HASH
-        self._marks.append((0.0, self.state, start_hash))
+        self._line_hash = snapshot[0].hash if snapshot else ZERO_HASH
+        self._marks.append((0.0, self.state, self._line_hash))
         now = clock() * 1000
-        for line in lines[self.state.seq:]:
+        for line in self._recovered.lines():
             fact = fact_from_json(line.public, line.private)
-            before, self.state = self.state, fold(self.state, fact)
+            before, self.state, self._line_hash = self.state, fold(self.state, fact), line.hash
             age = max(0.0, (now - fact.at) / 1000)
             if age < HELD_AT_START_SECONDS:
                 self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact), age)
             else:
                 self._pass_over(fact.seq, line.hash[:8])
-        self._recovered.lines.clear()
-        self._marks.append((time.monotonic(), self.state, self.log.head.hash))
+        self._marks.append((time.monotonic(), self.state, self._line_hash))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make the log ready, or serve reads only and say why."""
+        try:
+            in_pool(self._pool, self.log.begin)
+            self.read_only = ""
+        except Refused as full:
+            self.read_only = full.text
 
     def start(self) -> None:
         self._writer = gevent.spawn(self._write_for_ever)
@@ -3017,11 +3178,17 @@ class Desk:
                 self._committing = False
 
     def _note_peace(self) -> None:
-        """After two idle seconds HEAD says where the log ends: it guards the very last batch."""
-        if self._noted != self.log.head.seq:
-            self._noted = self.log.head.seq
-            with contextlib.suppress(OSError):  # HEAD only adds a guard; the next quiet moment tries again
-                in_pool(self._pool, self.log.note_head)
+        """After two idle seconds HEAD says where the log ends: it guards the very last batch.
+
+        While the disk takes no more, the same write finds out whether there is room again.
+        """
+        if self._noted == self.log.head.seq and not self.read_only:
+            return
+        if self.read_only:
+            self._begin()
+        with contextlib.suppress(OSError):  # HEAD only adds a guard; the next quiet moment tries again
+            in_pool(self._pool, self.log.note_head)
+            self._noted, self.read_only = self.log.head.seq, ""
 
     def _commit(self, batch: list) -> None:
         """Decide, append, sync, show, answer: in that order, and for all of the batch or none."""
@@ -3077,7 +3244,7 @@ class Desk:
     def _show(self, told: list) -> None:
         """Let the committed state move and publish: only now may anybody see it."""
         for (before, after, fact), digest in zip(told, self._hashes if told else ()):
-            self.state = after
+            self.state, self._line_hash = after, digest
             self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
         if told and time.monotonic() - self._marks[-1][0] > 5:
             self._mark()
@@ -3085,7 +3252,7 @@ class Desk:
     def _mark(self) -> None:
         """Remember a state some 5 s apart for 5 min: a snapshot is taken of an old one, see `snapshot`."""
         now = time.monotonic()
-        self._marks.append((now, self.state, self.log.head.hash))
+        self._marks.append((now, self.state, self._line_hash))
         while len(self._marks) > 1 and self._marks[1][0] < now - 300:
             self._marks.popleft()
 
@@ -3097,7 +3264,7 @@ class Desk:
         self._mark()
         _, state, digest = self._marks[0]
         if state.seq:
-            in_pool(self._pool, self.log.save_snapshot, Head(state.epoch, state.seq, digest), state_parts(state))
+            in_pool(self._pool, save_snapshot, self.log.disk, self.log.folder, Head(state.epoch, state.seq, digest), state_parts(state))
 
     def stop(self, why: str = "The server stops.") -> None:
         """Refuse what comes, end what waits, write the snapshot and HEAD."""
@@ -4104,6 +4271,9 @@ class Server:
         try:
             self.listener = self._bound() if listen else None
             self._put_together(on_fatal)
+        except PermissionError as why:
+            self._let_go()
+            raise NotOurs(f"{why.filename or self.folder} is not ours to write: we are user {os.getuid()}.") from why
         except BaseException:
             self._let_go()
             raise
