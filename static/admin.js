@@ -21,7 +21,7 @@ function Rail() {
   useEffect(() => { dark.current.setAttribute("aria-pressed", String(getComputedStyle(document.documentElement).colorScheme.includes("dark"))); }, []);
   useEffect(() => { list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); }, [section]);
   return html`<header class="rail" data-no-print>
-    <a class="rail-name gothic" href="#now" dir="auto">${store().contest.name || t("common.contest")}</a>
+    <a class="rail-name gothic" href="#now"><span dir="auto">${store().contest.name || t("common.contest")}</span></a>
     <nav class="rail-nav" aria-label=${t("admin.title")}><ul ref=${list}>${SECTIONS.map((one) => html`<li key=${one}><a href="#${one}" aria-current=${one === section ? "page" : undefined}>${icon(ICONS[one])}<span>${t(`admin.${one}`)}</span></a></li>`)}</ul></nav>
     <div class="rail-foot"><p class="status" data-status=${status}>${t(`live.${status.value}`)}</p>
       <button type="button" class="button theme-switch" data-theme-switch ref=${dark}>${icon("moon")}<span class="rail-words">${t("nav.dark")}</span></button></div>

@@ -49,6 +49,7 @@ export function CategoryDialog({ id }) {
   };
   const set = (at, change) => { criteria.value = criteria.value.with(at, { ...criteria.value[at], ...change }); };
 
+  if (id && !before) return html`<${Dialog} title=${t("admin.categories")}><p>${t("error.no_such_category")}</p><//>`;
   return html`<${Dialog} wide title=${before ? before.name : t("admin.add-category")}><form onSubmit=${save}>
     <div class="field"><label for="category-name">${t("admin.name")}</label>
       <input id="category-name" data-first dir="auto" required maxlength="120" autocomplete="off" value=${name} onInput=${(e) => { name.value = e.target.value; }} /></div>
@@ -63,7 +64,7 @@ export function CategoryDialog({ id }) {
     </fieldset>
     <details class="scale"><summary>${t("admin.scale", scale.value)}</summary>
       <div class="field-row">${["lowest", "highest", "step"].map((key) => html`<div class="field" key=${key}><label for="scale-${key}">${t(`admin.${key}`)}</label>
-        <input id="scale-${key}" type="number" inputmode="decimal" step="any" min=${key === "step" ? 0.01 : 0} max=${key === "step" ? 10 : 100} required disabled=${fixed} value=${scale.value[key]}
+        <input id="scale-${key}" type="number" inputmode="decimal" step="any" min=${key === "step" ? 0.01 : 0} max=${key === "step" ? 10 : 100} required disabled=${fixed} value=${scale.value[key]} onInvalid=${(e) => { e.target.closest("details").open = true; }}
           onInput=${(e) => { scale.value = { ...scale.value, [key]: e.target.value }; }} /></div>`)}</div>
     </details>
     ${before && html`<${Back} category=${before} />`}

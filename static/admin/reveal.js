@@ -2,7 +2,7 @@
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { live, route, store } from "/static/admin/contest.js";
-import { Head, place } from "/static/admin/parts.js";
+import { Head, isolated, place } from "/static/admin/parts.js";
 import { usePresence } from "/static/admin/presence.js";
 
 export default function Reveal() {
@@ -21,11 +21,11 @@ function Mirror() {
   const words = {
     wall: () => t("admin.mirror-wall"),
     black: () => t("admin.mirror-black"),
-    message: () => t("admin.mirror-message", { text: screen.text }),
+    message: () => t("admin.mirror-message", { text: isolated(screen.text) }),
     stage: () => (screen.entry ? t("admin.mirror-stage", { number: screen.entry.number }) : t("admin.mirror-stage-empty")),
-    reveal: () => t(`admin.mirror-${screen.phase}`, { category, place: screen.place && place(screen.place), names: screen.entries?.map((one) => `${one.number} ${one.collector || one.title || ""}`.trim()).join(", ") }),
+    reveal: () => t(`admin.mirror-${screen.phase}`, { category: isolated(category), place: screen.place && place(screen.place), names: screen.entries?.map((one) => `${one.number} ${isolated(one.collector || one.title)}`.trim()).join(", ") }),
   }[screen.mode] ?? (() => screen.mode);
-  return html`<p class="mirror"><span class="label">${t("admin.mirror")}</span> <span dir="auto">${words()}</span></p>`;
+  return html`<p class="mirror"><span class="label">${t("admin.mirror")}</span> <span>${words()}</span></p>`;
 }
 
 /** The remote is plain DOM and draws itself from the store. */
@@ -34,7 +34,7 @@ function Remote({ category }) {
   const problem = useSignal("");
   useEffect(() => {
     let remote = null, gone = false;
-    import("/static/remote.js").then(({ mountRemote }) => { if (!gone) remote = mountRemote(box.current, live, { category }); })
+    import("/static/remote.js").then(({ mountRemote }) => { if (!gone) remote = mountRemote(box.current, live, { category: category || null }); })
       .catch((error) => { console.error(error); problem.value = t("admin.no-remote"); });
     return () => {
       gone = true;

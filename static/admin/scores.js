@@ -74,13 +74,13 @@ function Standings({ category, table, cover }) {
     ${table.provisional && cover.missing.length > 0 && html`<p><strong class="warn">${t("admin.provisional", { n: table.missing.length })}</strong> <span class="muted">${cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: isolated(judge.name), n })).join(", ")}</span></p>`}
     ${!["decided", "announced"].includes(category.state) && table.unresolved.map((group) => html`<p class="warn" key=${group.join()}>${t("admin.unresolved", { entries: group.join(", "), place: place(table.rows.find((row) => row.entry === group[0])?.place) })}</p>`)}
     ${!table.rows.length ? html`<p class="muted">${t("admin.no-standings")}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="standings-title"><table class="table">
-      <thead><tr><th scope="col">${t("admin.place")}</th><th scope="col">${t("admin.entry-word")}</th><th scope="col"><span class="visually-hidden">${t("admin.names")}</span></th><th scope="col" class="figures">${t("common.score")}</th>
+      <thead><tr><th scope="col">${t("admin.place")}</th><th scope="col">${t("admin.entry-word")}</th><th scope="col" class="figures">${t("common.score")}</th><th scope="col"><span class="visually-hidden">${t("admin.names")}</span></th>
         <th scope="col" class="figures">${t("admin.judges")}</th><th scope="col" class="figures">${t("admin.spread")}</th><th scope="col">${t("admin.decided-by")}</th></tr></thead>
       <tbody>${table.rows.map((row) => {
         const entry = now.entry(row.entry);
         return html`<tr key=${row.entry} class=${row.place <= category.places ? "awarded" : ""} data-row=${row.entry}>
-          <td class="figure-large">${row.place}</td><th scope="row"><${EntryNumber} n=${row.entry} /></th><td class="standing-names"><span>${entry && names(entry)}</span></td>
-          <td class="figures figure-large">${number(row.score, 2)}</td><td class="figures">${row.judges === judges ? row.judges : t("admin.of", { some: row.judges, all: judges })}</td>
+          <td class="figure-large">${row.place}</td><th scope="row"><${EntryNumber} n=${row.entry} /></th><td class="figures figure-large">${number(row.score, 2)}</td>
+          <td class="standing-names"><span>${entry && names(entry)}</span></td><td class="figures">${row.judges === judges ? row.judges : t("admin.of", { some: row.judges, all: judges })}</td>
           <td class="figures ${row.spread >= 3 ? "warn" : ""}">${number(row.spread, 2)}${row.spread >= 3 && html`<br />${t("admin.far-apart")}`}</td>
           <td>${row.tied_with.length ? t("admin.tied", { entries: row.tied_with.join(", ") }) : decidedBy(category, row.decided_by)}</td></tr>`;
       })}</tbody></table></div>`}
@@ -127,6 +127,7 @@ function Cell({ category, entry, judge, cell }) {
 function SheetDialog({ entry, judge, category: id }) {
   const now = store();
   const category = now.category(id), sheet = now.sheet(entry, judge);
+  if (!category) return null;
   const { look, given, of, late, counted, total } = seat(category, sheet);
   return html`<${Dialog} title=${`${t("common.entry", { number: entry })}, ${now.judge(judge)?.name ?? judge}`}>
     ${late && html`<p class="warn">${t(counted ? "admin.late-text" : "admin.not-counted-text")}</p>`}
