@@ -1,5 +1,6 @@
 """`make bench`: every bench in turn; prints the figures and writes docs/benchmarks.md. No figure there is typed by hand."""
 
+import os
 import sys
 import time
 from importlib import import_module
@@ -15,7 +16,7 @@ PARTS = {
 
 
 def main(wanted: list[str]) -> None:
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     parts = []
     for name in wanted or PARTS:
         part = f"## {PARTS[name]}\n\n{import_module(f'bench.{name}').measure()}\n"
@@ -24,7 +25,7 @@ def main(wanted: list[str]) -> None:
     if wanted:
         return   # a single part is for whoever works on it; the document holds one whole run
     head = (f"# Benchmarks\n\nWritten by `make bench`, not by hand: {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit_hash()}, "
-            f"in {time.monotonic() - began:.0f} s.\nMachine: {machine()}.\n\n"
+            f"in {time.monotonic() - began:.0f} s.\nMachine: {machine()}; its load when this began: {load:.1f}.\n\n"
             "Absolute figures move with the machine and with what else it does; the ratios are medians of rounds that ran in turn, and are what to compare.\n")
     (TOP / "docs" / "benchmarks.md").write_text("\n".join([head, *parts]), "utf-8")
     print("Written: docs/benchmarks.md")
