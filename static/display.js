@@ -114,7 +114,7 @@ function leave(last, cut) {
 // --- The room ----------------------------------------------------------------
 // Nobody stands at this machine: no pointer on the picture, no sleep; F or the button fill the screen.
 
-const full = document.querySelector("[data-full]");
+const full = document.querySelector("[data-fullscreen]");
 let pointer;
 
 function fill() {

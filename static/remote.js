@@ -98,8 +98,8 @@ class Remote {
     this.element = make("div", { class: "remote" },
       make("section", { class: "remote-mirror", "aria-label": t("remote.on-screen"), hidden: !this.mirror }, this.thumbs, make("div", {}, make("p", { class: "label muted", text: t("remote.on-screen") }), this.now)),
       this.warning, this.pickField, this.none, this.script, this.whole,
-      make("section", { class: "remote-others" }, make("h2", { text: t("remote.others") }), this.wall, this.stageForm(), this.messageForm()),
-      this.keys);
+      this.keys,
+      make("section", { class: "remote-others" }, make("h2", { text: t("remote.others") }), this.wall, this.stageForm(), this.messageForm()));
     place.append(this.element);
   }
 
@@ -320,8 +320,8 @@ class Remote {
       return [category.id, t("remote.category-option", { category: category.name, state: done })];
     });
     const key = JSON.stringify(options);
-    if (this.pick.dataset.key !== key) {
-      this.pick.dataset.key = key;
+    if (this.pick.dataset.options !== key) {
+      this.pick.dataset.options = key;
       this.pick.replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
     }
     if (current && this.pick.value !== current) this.pick.value = current;

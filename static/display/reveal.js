@@ -1,6 +1,6 @@
 // The reveal's scenes: the slate, a place (stencil, then ink), the hold with all of them, and "No award". The motion itself is in
 // reveal.css, steered by attributes: data-phase (stencil, ink), data-still (no motion: a screen that joined late), data-back.
-import { t } from "/static/words.js";
+import { number as figure, t } from "/static/words.js";
 import { decoded, fit, isolated, make, photoPath, placeWords, ratio } from "./dom.js";
 
 // Host-paced, the stencil stands until Next. When the names are asked for straight away it stands this long by itself.
@@ -48,7 +48,7 @@ function words(winner) {
   return make("div", { class: "winner" },
     make("h2", { class: "winner-name", "data-fit": true, dir: "auto", text: name }),
     make("p", { class: "winner-by", text: byline(winner) }),
-    winner.score != null && make("p", { class: "winner-score", text: winner.score }));
+    winner.score != null && make("p", { class: "winner-score", text: typeof winner.score === "number" ? figure(winner.score, 2) : winner.score }));
 }
 
 /** How many of the category's public places are out: a shared place fills as many bars as it has winners. */
