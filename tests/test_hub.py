@@ -187,8 +187,9 @@ def test_without_an_origin_a_cookie_gives_no_role_and_a_key_does(room, live):
 
 def test_who_comes_back_gets_what_was_missed_once_and_in_order(room, live):
     cursor = room.cursor()
-    missed = [room.tell() for _ in range(5)]
+    missed = [room.tell() for _ in range(3)]
     room.mark()   # nothing the public is told
+    missed += [room.tell() for _ in range(2)]
     one = live(room.server)
     welcome = one.hello(cursor)
     assert (welcome["mode"], welcome["why"], welcome["s"]) == ("resume", "", room.state()["s"])
@@ -934,7 +935,8 @@ def test_a_page_that_applies_frames_shows_what_a_fresh_load_shows(server, live, 
 def test_what_changes_after_the_reveal_reaches_every_page(server, live):
     room = Room(server())
     room.ok(room.admin.post(f"/api/categories/{room.category}/open", {"reason": ""}))
-    other = room.ok(Http(room.server).submit(PHOTO, category=room.category, title="Koi", artist="Mo"))["entry"]["number"]
+    other, third = (room.ok(Http(room.server).submit(PHOTO, category=room.category, title=title, artist="Mo"))["entry"]["number"]
+                    for title in ("Koi", "Crane"))
     spare = room.ok(room.admin.post("/api/categories", {"name": "Nobody came"}))["category"]["id"]
     stores, sockets = {}, {}
     for role, person in room.people.items():
@@ -947,9 +949,17 @@ def test_what_changes_after_the_reveal_reaches_every_page(server, live):
         room.ok(getattr(admin, method)(path, body))
         compare(room, stores, sockets)
 
+    act("patch", here, places=2)
     act("post", here + "/judge")
-    for number, mark in ((room.entry, 9), (other, 7)):
+    for number, mark in ((room.entry, 9), (other, 7), (third, 3)):
         act("put", f"/api/sheets/{number}", judge=room.judge_id, marks=dict.fromkeys(CRITERIA, mark), base=None)
+    act("post", here + "/close")
+    act("put", f"/api/winners/{room.category}", places=[[room.entry], [third]], reason="a mistake")
+    late = next(s["seq"] for s in room.state("judge")["sheets"] if s["entry"] == third)
+    act("put", f"/api/sheets/{third}", judge=room.judge_id, marks=dict.fromkeys(CRITERIA, 4), base=late)
+    assert [s["counted"] for s in room.state("judge")["sheets"]] == [True, True, False]
+    act("post", here + "/reopen", reason="a mistake")
+    assert [s["counted"] for s in room.state("judge")["sheets"]] == [True, True, True]
     act("post", here + "/close")
     act("put", f"/api/winners/{room.category}", places=[[room.entry], [other]])      # as the standings say: with scores
     for step in range(4):
@@ -958,12 +968,13 @@ def test_what_changes_after_the_reveal_reaches_every_page(server, live):
     assert room.state("public")["winners"][0]["places"][0]["entries"][0]["score"]
     for shown in (False, True):
         act("patch", here, show_scores=shown)
-    act("post", "/api/stage", entry=other)
-    act("post", "/api/screen", mode="stage")
-    for verb in ("reinstate", "hide", "show", "withdraw", "reinstate"):
-        act("post", f"/api/entries/{other}/{verb}")
-        for changes in ({"wall": "checked-in"}, {"publish": "all"}, {"wall": "at-once"}, {"publish": "placed"}):
-            act("patch", "/api/contest", **changes)
+    for number in (other, third):
+        act("post", "/api/stage", entry=number)
+        act("post", "/api/screen", mode="stage")
+        for verb in ("reinstate", "hide", "show", "withdraw", "reinstate"):
+            act("post", f"/api/entries/{number}/{verb}")
+            for changes in ({"wall": "checked-in"}, {"publish": "all"}, {"wall": "at-once"}, {"publish": "placed"}):
+                act("patch", "/api/contest", **changes)
     act("patch", f"/api/entries/{other}", title="Carp", artist="Mona")
     act("post", "/api/reveal", category=room.category, step=1)
     act("post", f"/api/entries/{other}/hide")
