@@ -20,8 +20,8 @@ from bench.common import MARKS, asked, desk, folder, interleaved, median, ratio,
 
 WRITERS = (1, 10, 100)
 # Many short turns: what else the machine does then falls on all alike, and the median of the ratios leaves it out.
-SECONDS = 0.5
-ROUNDS = 15
+SECONDS = 0.3
+ROUNDS = 25
 
 
 def record(number: int) -> dict:
