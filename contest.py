@@ -54,6 +54,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
+import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +66,7 @@ import bottle
 import gevent
 import gevent.event
 import gevent.local
+import gevent.lock
 import gevent.pool
 import gevent.pywsgi
 import gevent.queue
@@ -107,8 +110,10 @@ class Settings:
     held_seconds: float = _setting(300.0, "seconds for which they are held")
     drain_seconds: float = _setting(30.0, "seconds a stopping server waits for requests under way")
     max_connections: int = _setting(12000, "live connections accepted at once")
+    backup_folder: str = _setting("", "second place for backups: a stick or a mounted folder")
     segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
     photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
+    archive_bytes: int = _setting(10 << 30, "largest backup accepted for a restore, in bytes")
 
 
 # --- Errors -----------------------------------------------------------------
@@ -349,6 +354,8 @@ class State:
     stage: Stage = Stage()
     photos: Map[str, int] = Map()  # 32 hex -> entry number
     seen: Map[str, Seen] = Map()  # command id -> what it did
+    private: Map[int, tuple[int, ...]] = Map()  # entry -> the seqs of lines with something private about it
+    erased: Map[int, tuple[str, ...]] = Map()  # entry -> the names of its photos, for the restore of an older backup
     numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
     judge_ids: int = 0
 
@@ -496,6 +503,8 @@ RevokeJudge = _command("RevokeJudge", judge=str)
 SubmitEntry = _command("SubmitEntry", fields=dict, photos=list)
 ChangeEntry = _command("ChangeEntry", entry=int, fields=dict)
 SetEntryState = _command("SetEntryState", entry=int, state=str, reason=str)
+ErasePerson = _command("ErasePerson", entry=int)
+RestoreContest = _command("RestoreContest", carried=dict)
 HidePhoto = _command("HidePhoto", entry=int)
 ShowPhoto = _command("ShowPhoto", entry=int)
 GiveSheet = _command("GiveSheet", entry=int, judge=str, marks=dict, note=str, base=object)
@@ -542,6 +551,8 @@ EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, pho
 EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
 EntryMoved = _event("EntryMoved", entry=int, category=str)
 EntryStateChanged = _event("EntryStateChanged", ("reason",), entry=int, state=str, reason=str)
+PersonErased = _event("PersonErased", entry=int, lines=list)
+ContestRestored = _event("ContestRestored", judges=dict, judge_ids=int, numbers=int)
 PhotoHidden = _event("PhotoHidden", entry=int)
 PhotoShown = _event("PhotoShown", entry=int)
 SheetGiven = _event("SheetGiven", ("note",), entry=int, judge=str, marks=dict, note=str, late=bool, counted=bool)
@@ -983,6 +994,8 @@ def _submit_entry(command, state):
 @_decide.register(ChangeEntry)
 def _change_entry(command, state):
     entry = _entry(state, command.entry)
+    if entry.number in state.erased:
+        raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     changes = checked(ENTRY_FIELDS, command.fields)
     events = []
     target = changes.pop("category", entry.category)
@@ -1001,6 +1014,27 @@ def _set_entry_state(command, state):
     if command.state == "disqualified" and not reason:
         raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
     return [EntryStateChanged(entry.number, command.state, reason)] if entry.state != command.state else []
+
+
+@_decide.register(ErasePerson)
+def _erase_person(command, state):
+    entry = _entry(state, command.entry)
+    return [] if entry.number in state.erased else [PersonErased(entry.number, sorted(state.private.get(entry.number, ())))]
+
+
+@_decide.register(RestoreContest)
+def _restore_contest(command, state):
+    carried = command.carried
+    erased = [PersonErased(n, sorted(state.private.get(n, ()))) for n in carried["erased"]
+              if n in state.entries and n not in state.erased]
+    return [ContestRestored(carried["judges"], carried["judge_ids"], carried["numbers"]), *erased]
+
+
+def carried_over(state: State) -> dict:
+    """What of a state must survive the restore of an older one: dead links, given numbers, erased people."""
+    judges = {j.id: [j.generation, j.revoked] for j in state.judges.values() if j.generation > 1}
+    return {"judges": judges, "judge_ids": state.judge_ids, "numbers": state.numbers, "erased": sorted(state.erased),
+            "gone_photos": sorted(name for names in state.erased.values() for name in names)}
 
 
 @_decide.register(HidePhoto)
@@ -1149,10 +1183,18 @@ def fold(state: State, fact: Fact) -> State:
     """The state after a fact. An event is a fact: nothing is refused here."""
     for event in fact.events:
         state = _FOLDS[type(event)](event, state, fact)
-    changes = {"seq": fact.seq}
+    changes = {"seq": fact.seq, "private": _noted_private(state.private, fact)}
     if fact.id:
         changes["seen"] = state.seen.set(fact.id, Seen(fact.body, *map(str, thing_of(fact))))
     return dataclasses.replace(state, **changes)
+
+
+def _noted_private(known: Map, fact: Fact) -> Map:
+    """Which lines say something private about which entry: what an erasure has to take away."""
+    for event in fact.events:
+        if event.private and any(getattr(event, name) for name in event.private) and hasattr(event, "entry"):
+            known = known.set(event.entry, (*known.get(event.entry, ()), fact.seq))
+    return known
 
 
 def _with(state: State, collection: str, key, /, **changes) -> State:
@@ -1258,6 +1300,29 @@ def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     return _put_sheet(state, dataclasses.replace(was, recused=recused, seq=fact.seq, by=fact.by))
 
 
+def _fold_person_erased(event, state, fact):
+    entry = state.entries[event.entry]
+    names = tuple(name for photo in entry.photos for name in (photo.large, photo.thumb, photo.stencil))
+    blank = dict.fromkeys(PERSONAL, "") | {"reason": "", "photos": (), "hidden": True}
+    state = _with(state, "entries", event.entry, **blank, state="withdrawn")
+    for kept in ("sheets", "after"):
+        for sheet in getattr(state, kept).get(event.entry, {}).values():
+            state = dataclasses.replace(state, **{kept: _set_sheet(getattr(state, kept), dataclasses.replace(sheet, note=""))})
+    photos = Map({key: number for key, number in state.photos.items() if number != event.entry})
+    return dataclasses.replace(state, photos=photos, erased=state.erased.set(event.entry, names),
+                               private=state.private.delete(event.entry) if event.entry in state.private else state.private)
+
+
+def _fold_contest_restored(event, state, fact):
+    """Links that were dead stay dead, and no number or id that somebody holds on paper is given again."""
+    judges = state.judges
+    for key, (generation, revoked) in event.judges.items():
+        if key in judges:
+            judges = judges.set(key, dataclasses.replace(judges[key], generation=generation, revoked=revoked))
+    return dataclasses.replace(state, judges=judges, judge_ids=max(state.judge_ids, event.judge_ids),
+                               numbers=max(state.numbers, event.numbers))
+
+
 def _fold_winners_decided(event, state, fact):
     made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores))
     state = _with(state, "categories", event.category, state="decided")
@@ -1293,6 +1358,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category),
     EntryStateChanged: lambda e, s, fact:
         _with(s, "entries", e.entry, state=e.state, reason=e.reason),
+    PersonErased: _fold_person_erased,
+    ContestRestored: _fold_contest_restored,
     PhotoHidden: lambda e, s, fact: _with(s, "entries", e.entry, hidden=True),
     PhotoShown: lambda e, s, fact: _with(s, "entries", e.entry, hidden=False),
     SheetGiven: _fold_sheet_given,
@@ -1478,6 +1545,8 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
     if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):  # most of a contest's lines: only the sheet looks different
         return [("sheet", (event.entry, event.judge))]
+    if isinstance(event, ContestRestored):
+        return [("judge", key) for key in sorted(event.judges)]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
@@ -1493,6 +1562,8 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     if number is not None:
         things.append(("entry", number))
         things += [("winners", after.entries[number].category)]
+        if isinstance(event, PersonErased):
+            things += [("sheet", (number, judge)) for judge in sorted({*before.sheets.get(number, ()), *before.after.get(number, ())})]
     if judge is not None:
         things.append(("judge", judge))
     return [*things, ("screen", None), ("stage", None)]
@@ -1524,6 +1595,8 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
 def thing_of(fact: Fact) -> tuple[str, object]:
     """The kind and key of the thing a fact made or changed: what a repeat of its command is answered with."""
     event = fact.events[0]
+    if isinstance(event, ContestRestored):
+        return "contest", ""
     if isinstance(event, (RevealStepped, ScreenSet)):
         return "screen", ""
     if isinstance(event, StageCalled):
@@ -1621,7 +1694,7 @@ class Disk:
         return sorted(os.listdir(folder))
 
     def make_folder(self, path: Path) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
 
     def rename(self, old: Path, new: Path) -> None:
         os.replace(old, new)
@@ -1629,12 +1702,23 @@ class Disk:
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
+    def remove_tree(self, path: Path) -> None:
+        shutil.rmtree(path, ignore_errors=not path.exists())
+
 
 def write_all(disk: Disk, fd: int, data: bytes) -> None:
     """Write every byte, or raise OSError. A short write is followed up until the disk says why."""
     rest = memoryview(data)
     while rest:
         rest = rest[disk.write(fd, rest):]
+
+
+def ensure_folder(disk: Disk, path: Path) -> None:
+    """Make a folder and those above it, each with its name synced: what is put in would be lost with the name."""
+    if not disk.exists(path):
+        ensure_folder(disk, path.parent)
+        disk.make_folder(path)
+        disk.sync_folder(path.parent)
 
 
 def replace_file(disk: Disk, path: Path, chunks: Iterable[bytes]) -> None:
@@ -1829,28 +1913,33 @@ class Log:
     def begin(self) -> None:
         """Make ready to append: set a torn tail aside, open or begin a segment.
 
-        errors   Refused `disk_full` where the disk does not take it: the log can be read, and begun later
+        errors   Refused `disk_full` where the disk does not take it: the log can be read, and begun later; SyncFailed
         """
         try:
             if self.tail:
                 self._cut_tail(self.tail)
                 self.tail = None
-            if self.must_begin:
+            ensure_folder(self.disk, self.folder / "wal")
+            if self.must_begin and self.path.name != segment_name(self.head.seq + 1):
                 self._begin_segment(self.must_begin, self.head.epoch)
-            elif self._fd < 0:
+            elif self._fd < 0 or self.must_begin:  # a segment that holds no line yet is as good as a new one
                 self._take(self.path, self.head)
         except OSError as why:
-            raise _disk_full(why) from why
+            if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE):
+                raise _disk_full(why) from why
+            raise SyncFailed(f"{self.folder}: the log cannot be begun ({why}).") from why
 
     def _cut_tail(self, tail: Tail) -> None:
         """Copy a torn tail to quarantine and cut it."""
         rest = b"".join(self.disk.lines(tail.path, tail.end))
-        self.disk.make_folder(self.folder / "quarantine")
+        ensure_folder(self.disk, self.folder / "quarantine")
         replace_file(self.disk, self.folder / "quarantine" / f"{tail.path.stem}-{tail.end}.torn", [rest])
         fd = self.disk.open_append(tail.path)
         try:
             self.disk.truncate(fd, tail.end)
             self.disk.sync(fd)
+        except OSError as why:  # never tried again: whether the tail is gone is unknown now
+            raise SyncFailed(f"{tail.path}: a torn write cannot be cut ({why}).") from why
         finally:
             self.disk.close(fd)
 
@@ -1859,13 +1948,17 @@ class Log:
         path = self.folder / "wal" / segment_name(self.head.seq + 1)
         digest = write_header(self.disk, path, epoch, self.head, why)
         self._take(path, Head(epoch, self.head.seq, digest))
-        self.must_begin = ""
 
     def _take(self, path: Path, head: Head) -> None:
-        if self._fd >= 0:
-            self.disk.close(self._fd)
-        self._fd, self.path, self.head = self.disk.open_append(path), path, head
-        self.size = self.disk.size(self._fd)
+        fd = self.disk.open_append(path)
+        try:
+            size = self.disk.size(fd)
+        except OSError:
+            self.disk.close(fd)
+            raise
+        old, self._fd, self.path, self.head, self.size, self.must_begin = self._fd, fd, path, head, size, ""
+        if old >= 0:
+            self.disk.close(old)
 
     def append(self, lines: list[tuple[bytes, bytes]], expected: int) -> list[str]:
         """Make lines durable, all in one write and one sync.
@@ -1907,6 +2000,11 @@ class Log:
             except OSError as worse:
                 raise SyncFailed(f"{self.path}: a half-written line cannot be taken back ({worse}).") from why
             raise _disk_full(why) from why
+
+    def begin_after_erasure(self) -> None:
+        """Begin a new segment, so that none that may have to be written again is open."""
+        self.must_begin = "erase"
+        self.begin()
 
     def mark(self) -> tuple[Head, list[tuple[Path, int]]]:
         """Where the log ends, and its segments with their durable sizes: what a backup copies while lines go on coming."""
@@ -1978,8 +2076,6 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     if not reader.segments:
         if disk.exists(folder / "HEAD"):
             raise LogCorrupt(f"{folder / 'wal'}: HEAD names a log, but there is none. A backup holds it.")
-        with contextlib.suppress(OSError):  # begin() says so where the disk takes nothing
-            disk.make_folder(folder / "wal")
         log.head, log.must_begin = Head(epoch, 0, ZERO_HASH), "new"
         return Recovered(log, None, [], [], (0, 0))
     _settle(disk, reader.segments[-1])
@@ -2017,6 +2113,8 @@ def _settle(disk: Disk, path: Path) -> None:
     """
     fd = disk.open_read(path)
     try:
+        disk.sync_folder(path.parent)  # a segment's name, too, may so far be known to the cache only
+        disk.sync_folder(path.parent.parent)
         disk.sync(fd)
         disk.forget_cache(fd)
     except OSError as why:
@@ -2045,7 +2143,7 @@ def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[st
     replace_file(disk, temporary, _snapshot_chunks(head, parts))
     read_snapshot(disk, temporary)  # read back: one that cannot be read must not take the place of one that can
     if disk.exists(path):
-        disk.make_folder(older)
+        ensure_folder(disk, older)
         with contextlib.suppress(ValueError, KeyError):
             disk.rename(path, older / f"contest-{_snapshot_head(disk, path).seq:016d}.json")
         for name in disk.names(older)[:-2]:
@@ -2085,7 +2183,8 @@ def _snapshot_head(disk: Disk, path: Path) -> Head:
     return Head(**orjson.loads(first.removeprefix(b'{"head":').removesuffix(b',"parts":[\n')))
 
 
-def _snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
+def snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
+    """The snapshots of a data folder, newest first."""
     older = folder / "snapshots"
     names = reversed(disk.names(older)) if disk.exists(older) else ()
     return [p for p in [folder / "contest.json", *(older / n for n in names if n.endswith(".json"))] if disk.exists(p)]
@@ -2093,7 +2192,7 @@ def _snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
 
 def _snapshot_heads(disk: Disk, folder: Path) -> list[tuple[Path, Head]]:
     found = []
-    for path in _snapshot_paths(disk, folder):
+    for path in snapshot_paths(disk, folder):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             found.append((path, _snapshot_head(disk, path)))
     return found
@@ -2108,6 +2207,335 @@ def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int,
     return None
 
 
+# Backups and other whole trees: made while lines go on coming, checked before they count.
+
+TREE_FILES = ("secret.json", "contest.json", "erased.json")
+_ARCHIVED = re.compile(r"manifest\.json|secret\.json|contest\.json|erased\.json|wal/wal-\d{16}\.jsonl"
+                       r"|photos/[0-9a-f]{2}/[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
+
+
+def hashed(pieces: Iterable[bytes], entry: dict) -> Iterator[bytes]:
+    """Pass pieces on, and leave their {"size", "sha256"} in `entry`."""
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+        yield piece
+    entry |= {"size": size, "sha256": digest.hexdigest()}
+
+
+def tree_photos(disk: Disk, tree: Path) -> list[Path]:
+    """The photo files of a tree."""
+    folder = tree / "photos"
+    shelves = [s for s in disk.names(folder) if re.fullmatch(r"[0-9a-f]{2}", s)] if disk.exists(folder) else []
+    return [folder / shelf / name for shelf in shelves for name in disk.names(folder / shelf)]
+
+
+def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozenset()) -> list[str]:
+    """Give every photo of a tree a second name in another; returns their names. Photos never change, so no copy is needed."""
+    names, made = [], set()
+    for path in tree_photos(disk, old):
+        shelf = new / "photos" / path.parent.name
+        if path.name in left_out:
+            continue
+        if shelf not in made:
+            ensure_folder(disk, shelf)
+            made.add(shelf)
+        if not disk.exists(shelf / path.name):
+            disk.link(path, shelf / path.name)
+        names.append(path.name)
+    for shelf in made:
+        disk.sync_folder(shelf)
+    return names
+
+
+def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str, keep: int = 12) -> str:
+    """Make a backup of what is durable up to a head, check it, and let the oldest go; returns its name.
+
+    segments  as Log.mark gives them: files that may have grown since
+    why       "timer", "stop", "hand", or the command that it comes before: "delete", "erase", "restore"
+    keep      how many backups stay (count)
+    errors    OSError, LogCorrupt where it cannot be read back; an old one goes only after that
+    """
+    backups, making = folder / "backups", folder / "backups" / ".making"
+    disk.remove_tree(making)
+    ensure_folder(disk, making / "wal")
+    files: dict[str, dict] = {}
+    sources = [(f"wal/{path.name}", path, size) for path, size in segments]
+    sources += [(name, folder / name, None) for name in TREE_FILES if disk.exists(folder / name)]
+    for name, path, size in sources:
+        replace_file(disk, making / name, hashed(disk.pieces(path, size), files.setdefault(name, {})))
+    manifest = {"contest": 1, "why": why, "epoch": head.epoch, "seq": head.seq, "hash": head.hash, "files": files,
+                "photos": link_photos(disk, folder, making)}
+    replace_file(disk, making / "manifest.json", [orjson.dumps(manifest)])
+    check_backup(disk, making)
+    name = f"{head.seq:016d}-{why}"
+    disk.remove_tree(backups / name)
+    disk.rename(making, backups / name)
+    disk.sync_folder(backups)
+    for old in backup_names(disk, folder)[:-keep]:
+        disk.remove_tree(backups / old)
+    return name
+
+
+def backup_names(disk: Disk, folder: Path) -> list[str]:
+    """The backups of a data folder, oldest first: by seq, never by the clock."""
+    backups = folder / "backups"
+    names = disk.names(backups) if disk.exists(backups) else []
+    return [name for name in names if re.fullmatch(r"\d{16}-[a-z]+", name)]
+
+
+def check_backup(disk: Disk, tree: Path) -> dict:
+    """The manifest of a backup whose every file was read and found whole.
+
+    errors   LogCorrupt naming the file that is not
+    """
+    try:
+        manifest = orjson.loads(disk.read(tree / "manifest.json"))
+        for name, kept in manifest["files"].items():
+            found: dict = {}
+            deque(hashed(disk.pieces(tree / name), found), maxlen=0)
+            if found != kept:
+                raise LogCorrupt(f"{tree.name}: {name} is not what was backed up.")
+        names = {path.name for path in tree_photos(disk, tree)}
+    except (OSError, ValueError, KeyError) as why:
+        raise LogCorrupt(f"{tree.name}: the backup is not whole ({why}).") from why
+    if missing := set(manifest["photos"]) - names:
+        raise LogCorrupt(f"{tree.name}: photo {min(missing)} and {len(missing) - 1} more are missing.")
+    reader = Reader(disk, tree)
+    deque(reader, maxlen=0)
+    if (reader.head.epoch, reader.head.seq) != (manifest["epoch"], manifest["seq"]) or reader.tail:
+        raise LogCorrupt(f"{tree.name}: its log ends at seq {reader.head.seq}, not {manifest['seq']}.")
+    return manifest
+
+
+def copy_backup(disk: Disk, tree: Path, place: Path) -> None:
+    """Copy a backup to a second place, a stick or a mounted folder: photos once, then only new ones; checked there."""
+    target, making = place / tree.name, place / f".{tree.name}"
+    disk.remove_tree(making)
+    ensure_folder(disk, making / "wal")
+    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    for name in (*manifest["files"], "manifest.json"):
+        replace_file(disk, making / name, disk.pieces(tree / name))
+    for path in tree_photos(disk, tree):
+        shelf = place / "photos" / path.parent.name
+        ensure_folder(disk, shelf)
+        if not disk.exists(shelf / path.name):
+            replace_file(disk, shelf / path.name, disk.pieces(path))
+    link_photos(disk, place, making)
+    check_backup(disk, making)
+    disk.remove_tree(target)
+    disk.rename(making, target)
+    disk.sync_folder(place)
+
+
+def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
+    """A backup as one zip file, piece by piece: nothing is built in memory, and it may be larger than 4 GB."""
+    class Sink(io.RawIOBase):
+        """Collects what zipfile writes until it is passed on."""
+
+        def __init__(self):
+            self.pieces: list[bytes] = []
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data) -> int:
+            self.pieces.append(bytes(data))
+            return len(data)
+
+        def taken(self) -> bytes:
+            whole, self.pieces = b"".join(self.pieces), []
+            return whole
+
+    sink = Sink()
+    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    names = ["manifest.json", *manifest["files"], *(f"photos/{p.parent.name}/{p.name}" for p in tree_photos(disk, tree))]
+    with zipfile.ZipFile(sink, "w", allowZip64=True) as zipped:
+        for name in names:
+            with zipped.open(zipfile.ZipInfo(name), "w", force_zip64=True) as out:
+                for piece in disk.pieces(tree / name):
+                    out.write(piece)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+def unpack(disk: Disk, file: Path, into: Path) -> None:
+    """Unpack an archive into a new tree; only names that a backup has are taken.
+
+    errors   Refused `not_a_backup`
+    """
+    disk.remove_tree(into)
+    try:
+        with zipfile.ZipFile(file) as zipped:
+            for name in zipped.namelist():
+                if not _ARCHIVED.fullmatch(name):
+                    raise Refused("not_a_backup", f"This file holds {name[:80]}, which no backup has.")
+                ensure_folder(disk, (into / name).parent)
+                with zipped.open(name) as source:
+                    replace_file(disk, into / name, iter(lambda source=source: source.read(1 << 20), b""))
+    except (zipfile.BadZipFile, EOFError, ValueError, zlib.error) as why:
+        disk.remove_tree(into)
+        raise Refused("not_a_backup", f"This file is no backup of a contest ({why}).") from why
+
+
+# Restore: the new tree is staged, then the old one is moved beside and the new one in. A crash in between is finished at the next start.
+
+_MOVED = ("wal", "snapshots", "contest.json", "HEAD", "erased.json", "photos", "secret.json", "carry.json")
+
+
+def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict) -> Head:
+    """Build the tree that is to replace a data folder, in restoring/, out of a checked backup; returns where its log ends.
+
+    to_seq   the last seq to bring back; None: all
+    epoch    random 32 hex: whoever saw the replaced future has to fetch the state anew
+    carry    what must survive the restore: kept in carry.json until the first start has made it a line of the log
+    errors   Refused `no_such_seq`; LogCorrupt where the source is damaged
+    """
+    target = folder / "restoring"
+    disk.remove_tree(target)
+    ensure_folder(disk, target / "wal")
+    reader, ends, last = Reader(disk, source), {}, Head("", 0, ZERO_HASH)
+    for path, offset, _ in reader:
+        ends[path], last = offset, reader.head
+        if last.seq == to_seq:
+            break
+    if to_seq is not None and last.seq != to_seq:
+        raise Refused("no_such_seq", f"The backup ends at seq {last.seq}.")
+    for path, size in ends.items():
+        replace_file(disk, target / "wal" / path.name, disk.pieces(path, size))
+    write_header(disk, target / "wal" / segment_name(last.seq + 1), epoch, last, "restore")
+    erased = {seq for tree in (folder, source) if disk.exists(tree / "erased.json") for seq in orjson.loads(disk.read(tree / "erased.json"))}
+    same_key = disk.exists(folder / "secret.json") and (
+        orjson.loads(disk.read(folder / "secret.json"))["key"] == orjson.loads(disk.read(source / "secret.json"))["key"])
+    replace_file(disk, target / "secret.json", disk.pieces((folder if same_key else source) / "secret.json"))
+    replace_file(disk, target / "erased.json", [orjson.dumps(sorted(erased))])
+    replace_file(disk, target / "carry.json", [orjson.dumps(carry if same_key else {})])
+    link_photos(disk, source, target, frozenset(carry.get("gone_photos", ())))
+    disk.sync_folder(target)
+    return last
+
+
+def strip_staged(disk: Disk, folder: Path, entries: Iterable[int]) -> None:
+    """Take out of a staged tree whom an erasure since the backup has taken out: a restore brings nobody back."""
+    for entry in entries:
+        strip_private(disk, folder / "restoring", entry)
+
+
+def order_restore(disk: Disk, folder: Path) -> None:
+    """Say that the staged tree is to replace the old one at the next start, which keeps the old one beside."""
+    number = len(disk.names(folder / "kept")) + 1 if disk.exists(folder / "kept") else 1
+    ensure_folder(disk, folder / "kept" / f"{number:04d}")
+    replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": f"{number:04d}", "phase": "out"})])
+
+
+def finish_restore(disk: Disk, folder: Path) -> None:
+    """Do a restore that was ordered, or go on with it where a crash interrupted it. Each step may be done twice."""
+    if not disk.exists(folder / "RESTORE"):
+        return
+    intent = orjson.loads(disk.read(folder / "RESTORE"))
+    kept, staged = folder / "kept" / intent["kept"], folder / "restoring"
+    if intent["phase"] == "out":
+        _move(disk, folder, kept)
+        replace_file(disk, folder / "RESTORE", [orjson.dumps(intent | {"phase": "in"})])
+    _move(disk, staged, folder)
+    disk.remove_tree(staged)
+    disk.remove(folder / "RESTORE")
+    disk.sync_folder(folder)
+
+
+def _move(disk: Disk, old: Path, new: Path) -> None:
+    for name in _MOVED:
+        if disk.exists(old / name):
+            disk.rename(old / name, new / name)
+    disk.sync_folder(new)
+    disk.sync_folder(old)
+
+
+# Erasure: the private part of a person's lines, in every tree that can be reached.
+
+
+def trees(disk: Disk, folder: Path) -> list[Path]:
+    """The data folder, its backups, and what restores have kept beside."""
+    kept = [folder / "kept" / name for name in disk.names(folder / "kept")] if disk.exists(folder / "kept") else []
+    return [folder, *(folder / "backups" / name for name in backup_names(disk, folder)), *kept]
+
+
+def strip_private(disk: Disk, tree: Path, entry: int) -> int:
+    """Write a tree's segments again without the private parts of lines about an entry; returns how many there were.
+
+    erased.json says first which are missing on purpose. The segment that is being written must hold none of them.
+    """
+    count = 0
+    for path in Reader(disk, tree).segments:
+        found = [seq for raw in disk.lines(path) if (seq := _about(raw, entry))]
+        if not found:
+            continue
+        count += len(found)
+        known = orjson.loads(disk.read(tree / "erased.json")) if disk.exists(tree / "erased.json") else []
+        replace_file(disk, tree / "erased.json", [orjson.dumps(sorted({*known, *found}))])
+        replace_file(disk, path, (_bare(raw) if _about(raw, entry) else raw for raw in disk.lines(path)))
+    if disk.exists(tree / "manifest.json"):
+        _renew_manifest(disk, tree)
+    return count
+
+
+def _about(raw: bytes, entry: int) -> int:
+    """The seq of a line that holds something private about an entry, 0 for any other line."""
+    _, shown, hidden = split_line(raw[:-1])
+    if not hidden:
+        return 0
+    public = orjson.loads(shown)
+    return public["seq"] if any(event.get("entry") == entry for event in public["events"]) else 0
+
+
+def _bare(raw: bytes) -> bytes:
+    digest, shown, _ = split_line(raw[:-1])
+    return f"{digest} ".encode() + shown + b"\n"
+
+
+def _renew_manifest(disk: Disk, tree: Path) -> None:
+    """Let a backup's manifest say what its files are after an erasure; snapshots, which hold names, are gone from it."""
+    disk.remove(tree / "contest.json")
+    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    files: dict[str, dict] = {}
+    for name in {*manifest["files"], "erased.json"} - {"contest.json"}:
+        if disk.exists(tree / name):
+            deque(hashed(disk.pieces(tree / name), files.setdefault(name, {})), maxlen=0)
+    photos = [path.name for path in tree_photos(disk, tree)]
+    replace_file(disk, tree / "manifest.json", [orjson.dumps(manifest | {"files": files, "photos": photos})])
+
+
+def erase_in_place(disk: Disk, place: Path, entry: int, photos: Iterable[str]) -> None:
+    """The same in a second place: its backups, and the photos that they share."""
+    gone = frozenset(photos)
+    shelves = [place, *(place / name for name in disk.names(place) if re.fullmatch(r"\d{16}-[a-z]+", name))]
+    for tree in shelves:
+        for path in tree_photos(disk, tree):
+            if path.name in gone:
+                disk.remove(path)
+        if disk.exists(tree / "wal"):
+            disk.remove(tree / "contest.json")
+            strip_private(disk, tree, entry)
+
+
+def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]) -> None:
+    """Take a person's private parts and photos out of every tree under a data folder, and what a torn write left."""
+    gone = frozenset(photos)
+    for tree in trees(disk, folder):
+        for path in tree_photos(disk, tree):
+            if path.name in gone:
+                disk.remove(path)
+                disk.sync_folder(path.parent)
+        if tree != folder:
+            disk.remove(tree / "contest.json")
+            disk.remove_tree(tree / "snapshots")
+        strip_private(disk, tree, entry)
+    disk.remove_tree(folder / "quarantine")
+    disk.remove_tree(folder / "restoring")
+    disk.sync_folder(folder)
+
+
 class FolderLock:
     """The one writer's hold on a data folder, for the life of the process."""
 
@@ -2117,7 +2545,7 @@ class FolderLock:
         errors   FolderInUse naming the holder, NotOurs where we may not write
         """
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_folder(Disk(), folder)
             self._file = os.fdopen(self._opened(folder / "LOCK"), "r+")
         except OSError as why:
             raise NotOurs(f"{folder} cannot be written by user {os.getuid()} ({why.strerror}).") from why
@@ -3100,7 +3528,7 @@ class Desk:
         if recovered.snapshot:
             self.base = state_from_parts(recovered.snapshot[1])
         self._recovered = recovered
-        self._marks: deque[tuple[float, State, str]] = deque()
+        self.marks: deque[tuple[float, State, str]] = deque()
         self._writer: gevent.Greenlet | None = None
         self._committing = False
         self._noted = -1  # the seq that HEAD names
@@ -3111,7 +3539,7 @@ class Desk:
         snapshot = self._recovered.snapshot
         self.state = dataclasses.replace(self.base, epoch=self.log.head.epoch)
         self._line_hash = snapshot[0].hash if snapshot else ZERO_HASH
-        self._marks.append((0.0, self.state, self._line_hash))
+        self.marks.append((0.0, self.state, self._line_hash))
         now = clock() * 1000
         for line in self._recovered.lines():
             fact = fact_from_json(line.public, line.private)
@@ -3121,7 +3549,7 @@ class Desk:
                 self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact), age)
             else:
                 self._pass_over(fact.seq, line.hash[:8])
-        self._marks.append((time.monotonic(), self.state, self._line_hash))
+        self.marks.append((time.monotonic(), self.state, self._line_hash))
         self._begin()
 
     def _begin(self) -> None:
@@ -3246,15 +3674,20 @@ class Desk:
         for (before, after, fact), digest in zip(told, self._hashes if told else ()):
             self.state, self._line_hash = after, digest
             self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
-        if told and time.monotonic() - self._marks[-1][0] > 5:
+        if told and time.monotonic() - self.marks[-1][0] > 5:
             self._mark()
 
     def _mark(self) -> None:
         """Remember a state some 5 s apart for 5 min: a snapshot is taken of an old one, see `snapshot`."""
         now = time.monotonic()
-        self._marks.append((now, self.state, self._line_hash))
-        while len(self._marks) > 1 and self._marks[1][0] < now - 300:
-            self._marks.popleft()
+        self.marks.append((now, self.state, self._line_hash))
+        while len(self.marks) > 1 and self.marks[1][0] < now - 300:
+            self.marks.popleft()
+
+    def forget_marks(self) -> None:
+        """Remember no older state than the one now: those hold what was erased."""
+        self.marks.clear()
+        self._mark()
 
     def snapshot(self) -> None:
         """Write a snapshot of the state five minutes ago.
@@ -3262,9 +3695,9 @@ class Desk:
         So a start replays what was told since, and the hub holds it again for those who were away.
         """
         self._mark()
-        _, state, digest = self._marks[0]
+        _, state, digest = self.marks[0]
         if state.seq:
-            in_pool(self._pool, save_snapshot, self.log.disk, self.log.folder, Head(state.epoch, state.seq, digest), state_parts(state))
+            in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, Head(state.epoch, state.seq, digest), state_parts(state))
 
     def stop(self, why: str = "The server stops.") -> None:
         """Refuse what comes, end what waits, write the snapshot and HEAD."""
@@ -3276,7 +3709,152 @@ class Desk:
         with contextlib.suppress(OSError):  # both only make the next start faster or stricter; the log is whole without
             self.snapshot()
             in_pool(self._pool, self.log.note_head)
-        self.log.close()
+
+
+class Keeper:
+    """Keeps what a contest needs beside its log: snapshots and backups on time, erasure, and an eye on stray photos.
+
+    Everything runs in a thread of `pool`, never the log's, so that commits go on meanwhile. Belongs to the desk's hub.
+    """
+
+    BACKUP_SECONDS = 600
+    SNAPSHOT_LINES = 10_000
+    STRAY_SECONDS = 24 * 3600
+
+    def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: str = ""):
+        self.desk, self._log_pool, self._pool, self.folder = desk, log_pool, pool, folder
+        self._place = Path(second_place) if second_place else None
+        self._disk = desk.log.disk
+        self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
+        self._backed_up = self._snapshot_at = desk.state.seq
+        self._greenlet: gevent.Greenlet | None = None
+        self.second_place_fault = ""  # a sentence while the second place cannot be written
+
+    def start(self) -> None:
+        """Begin to look after things, every ten seconds."""
+        self._greenlet = gevent.spawn(self._look_for_ever)
+
+    def stop(self) -> None:
+        """Make the last backup if there is anything new."""
+        if self._greenlet:
+            self._greenlet.kill()
+        if self.desk.state.seq != self._backed_up and not self.desk.read_only:
+            self._quietly(lambda: self.backup("stop"))
+
+    def _look_for_ever(self) -> None:
+        self._quietly(self.sweep)
+        last = time.monotonic()
+        while True:
+            gevent.sleep(10)
+            seq = self.desk.state.seq
+            if seq - self._snapshot_at >= self.SNAPSHOT_LINES:
+                self._snapshot_at = seq
+                self._quietly(self.desk.snapshot)
+            if seq != self._backed_up and time.monotonic() - last >= self.BACKUP_SECONDS:
+                last = time.monotonic()
+                self._quietly(lambda: self.backup("timer"))
+                self._quietly(self.sweep)
+
+    @staticmethod
+    def _quietly(work: Callable) -> None:
+        """Do what the contest can go on without; say on stderr what failed."""
+        try:
+            work()
+        except (OSError, ContestError) as why:
+            print(f"contest.py: {why}", file=sys.stderr, flush=True)
+
+    def backup(self, why: str) -> str:
+        """Make a backup of all that is durable now, here and in the second place; returns its name.
+
+        errors   Refused `backup_failed` (507): nothing destructive should be done now
+        """
+        with self._one_at_a_time:
+            head, segments = in_pool(self._log_pool, self.desk.log.mark)
+            try:
+                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why)
+            except (OSError, LogCorrupt) as fault:
+                raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
+            self._backed_up = head.seq
+            self._copy_to_second_place(name)
+            return name
+
+    def _copy_to_second_place(self, name: str) -> None:
+        if self._place is None:
+            return
+        try:
+            if not self._place.is_dir():
+                raise OSError(errno.ENOENT, "it is not there")
+            in_pool(self._pool, copy_backup, self._disk, self.folder / "backups" / name, self._place)
+            self.note_copy(str(self._place / name))
+            self.second_place_fault = ""
+        except (OSError, ContestError) as why:
+            self.second_place_fault = f"The second place {self._place} did not take the backup ({why})."
+            print(f"contest.py: {self.second_place_fault}", file=sys.stderr, flush=True)
+
+    def note_copy(self, where: str) -> None:
+        """Remember that a copy of everything up to now has left the data folder: an erasure will name it."""
+        path = self.folder / "copies.json"
+        known = orjson.loads(path.read_bytes()) if path.exists() else []
+        copy = {"where": where, "seq": self.desk.state.seq, "at": int(time.time() * 1000)}
+        replace_file(self._disk, path, [orjson.dumps([*known, copy])])
+
+    def erase(self, entry: int, order: Command) -> tuple[Outcome, list[dict]]:
+        """Erase a person everywhere under the data folder; returns the outcome and the copies out of reach.
+
+        order    ErasePerson, as the edge made it
+        returns  copies: [{"where", "seq", "at"}] made since the entry came
+        """
+        if entry not in self.desk.state.entries:
+            raise no_such("entry", entry)
+        known = self.desk.state.entries[entry]
+        first = min(self.desk.state.private.get(entry, (0,)))
+        self.backup("erase")
+        photos = [name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
+        replace_file(self._disk, self.folder / "ERASING", [orjson.dumps({"entry": entry, "photos": photos})])
+        outcome = self.desk.submit(order)
+        self.finish_erasure()
+        path = self.folder / "copies.json"
+        copies = orjson.loads(path.read_bytes()) if path.exists() else []
+        return outcome, [copy for copy in copies if copy["seq"] >= first]
+
+    def finish_erasure(self) -> None:
+        """Take an erased person's data out of every tree; at start this goes on with one that a crash interrupted."""
+        path = self.folder / "ERASING"
+        if not path.exists():
+            return
+        intent = orjson.loads(path.read_bytes())
+        if intent["entry"] in self.desk.state.erased:
+            with self._one_at_a_time:
+                in_pool(self._log_pool, self.desk.log.begin_after_erasure)
+                self.desk.forget_marks()
+                in_pool(self._pool, self._erase_files, intent)
+        self._disk.remove(path)
+        self._disk.sync_folder(self.folder)
+
+    def _erase_files(self, intent: dict) -> None:
+        """Snapshots first: a new one of the state without the person in place of all older ones."""
+        desk = self.desk
+        for name in ("contest.json", "contest.json.next"):
+            self._disk.remove(self.folder / name)
+        self._disk.remove_tree(self.folder / "snapshots")
+        erase_everywhere(self._disk, self.folder, intent["entry"], intent["photos"])
+        _, state, digest = desk.marks[0]
+        save_snapshot(self._disk, self.folder, Head(state.epoch, state.seq, digest), state_parts(state))
+        if self._place and self._place.is_dir():
+            erase_in_place(self._disk, self._place, intent["entry"], intent["photos"])
+
+    def sweep(self) -> int:
+        """Set aside photos that no entry names and that are older than a day; returns how many. A named one is never touched."""
+        named = {key for key in self.desk.state.photos}
+        return in_pool(self._pool, self._set_aside, named, time.time() - self.STRAY_SECONDS)
+
+    def _set_aside(self, named: set[str], before: float) -> int:
+        strays = [p for p in tree_photos(self._disk, self.folder) if p.name[:32] not in named and p.stat().st_mtime < before]
+        if strays:
+            ensure_folder(self._disk, self.folder / "quarantine")
+        for path in strays:
+            self._disk.rename(path, self.folder / "quarantine" / path.name)
+        return len(strays)
 
 
 # --- Web --------------------------------------------------------------------
@@ -3287,6 +3865,7 @@ class Desk:
 
 JSON_BYTES = 256 << 10
 FIELD_BYTES = 8 << 10
+FORM_BYTES = 64 << 10  # what a form may hold beside its file
 SESSION_SECONDS = 14 * 24 * 3600
 PUBLIC = frozenset({"public", "judge", "desk", "host", "admin"})
 ADMIN, HOSTS, DESKS, JUDGES = (
@@ -3331,11 +3910,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route says: a JSON body, its status, and perhaps a session to open ("" closes it)."""
+    """What a route says: a JSON body (or a stream of bytes with its headers), its status, perhaps a session to open ({}: to end)."""
 
     body: dict
     status: int = 200
     session: dict | None = None
+    stream: Iterable[bytes] | None = None
+    headers: Mapping[str, str] = Map()
 
 
 @dataclass
@@ -3345,6 +3926,7 @@ class Site:
     settings: Settings
     folder: Path
     desk: Desk
+    keeper: Keeper
     hub: Hub
     secret: Secret
     photo_pool: gevent.threadpool.ThreadPool
@@ -3353,6 +3935,7 @@ class Site:
     words: Mapping[str, Mapping[str, str]]
     throttle: Throttle
     begun: float = 0.0
+    start_again: Callable = lambda: None  # set by who can: end this server and start it anew from what is staged
     running: int = 0
     draining: bool = False
 
@@ -3407,13 +3990,19 @@ class Site:
         """
         name, _, mac = link.rpartition("-")
         judge = self.state.judges.get(name)
-        newest = judge.generation if kind == "join" and judge else 1
+        if kind == "join" and judge is None:  # also one who was invited after the backup that was restored
+            raise _no_link()
+        newest = judge.generation if kind == "join" else 1
         for generation in range(newest, 0, -1):
             if hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
                 if generation < newest:
                     raise _revoked()
                 return name
-        raise Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
+        raise _no_link()
+
+
+def _no_link() -> Refused:
+    return Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
 
 
 def _revoked() -> Refused:
@@ -3681,6 +4270,71 @@ def _mine_withdraw(site: Site, ask: Ask) -> Answer:
     return _mine(site, ask)
 
 
+def _delete_category(site: Site, ask: Ask) -> Answer:
+    decide(site.state, site.command(DeleteCategory, ask, category=ask.args["category"]))  # refused before a backup is made
+    site.keeper.backup("delete")
+    return _orders(DeleteCategory, "category")(site, ask)
+
+
+def _erase_person(site: Site, ask: Ask) -> Answer:
+    number = ask.args["entry"]
+    _, copies = site.keeper.erase(number, site.command(ErasePerson, ask, entry=number))
+    return Answer({"entry": site.seen_by(ask.who, "entry", number), "copies": copies})
+
+
+def _list_backups(site: Site, ask: Ask) -> Answer:
+    names = reversed(backup_names(Disk(), site.folder))
+    return Answer({"backups": [{"name": n, "seq": int(n[:16]), "why": n[17:]} for n in names],
+                   "second_place_fault": site.keeper.second_place_fault})
+
+
+def _make_backup(site: Site, ask: Ask) -> Answer:
+    name = site.keeper.backup("hand")
+    return Answer({"backup": {"name": name, "seq": int(name[:16]), "why": "hand"}}, 201)
+
+
+def _backup_tree(site: Site, name) -> Path:
+    if name not in backup_names(Disk(), site.folder):
+        raise Refused("no_such_backup", f"There is no backup {name}.", 404)
+    return site.folder / "backups" / name
+
+
+def _send_backup(site: Site, ask: Ask) -> Answer:
+    """One file with everything, as it is read: a contest of any size, a piece at a time."""
+    name = ask.args["name"].removesuffix(".zip")
+    tree = _backup_tree(site, name)
+    site.keeper.note_copy(f"downloaded as {name}.zip")
+    pieces, pool = archive(Disk(), tree), gevent.get_hub().threadpool
+    headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="contest-{name}.zip"'}
+    return Answer({}, stream=iter(lambda: in_pool(pool, next, pieces, None), None), headers=headers)
+
+
+def _restore(site: Site, ask: Ask) -> Answer:
+    """Put a backup in place of everything: check and stage it now, then start again from it."""
+    pool, unpacked = gevent.get_hub().threadpool, site.folder / "restoring-upload"
+    if ask.upload:
+        in_pool(pool, unpack, Disk(), ask.upload, unpacked)
+        source = unpacked
+    else:
+        source = _backup_tree(site, ask.form.get("name"))
+    to_seq = ask.form.get("to_seq")
+    if to_seq is not None and not (isinstance(to_seq, int) or str(to_seq).isdigit()):
+        raise Refused("bad_field", "to_seq is a whole number.", field="to_seq")
+    site.keeper.backup("restore")
+    try:
+        in_pool(pool, check_backup, Disk(), source)
+        last = in_pool(pool, stage_restore, Disk(), site.folder, source, int(to_seq) if to_seq is not None else None,
+                       secrets.token_hex(16), carried_over(site.state))
+        in_pool(pool, strip_staged, Disk(), site.folder, carried_over(site.state)["erased"])
+        in_pool(pool, order_restore, Disk(), site.folder)
+    except LogCorrupt as why:
+        raise Refused("not_a_backup", str(why)) from why
+    finally:
+        in_pool(pool, Disk().remove_tree, unpacked)
+    gevent.spawn_later(0.2, site.start_again)
+    return Answer({"seq": last.seq}, 202)
+
+
 def _presence(site: Site, ask: Ask) -> Answer:
     seen = site.hub.presence()
     return Answer({"screens": sum(c["page"] == "display" for c in seen), "connections": seen})
@@ -3733,7 +4387,7 @@ ROUTES = (
     Route("GET", "/api/categories", PUBLIC, _lists("category", "categories")),
     Route("POST", "/api/categories", ADMIN, _orders(AddCategory, "category", 201)),
     Route("PATCH", "/api/categories/<category>", ADMIN, _orders(ChangeCategory, "category")),
-    Route("DELETE", "/api/categories/<category>", ADMIN, _orders(DeleteCategory, "category")),
+    Route("DELETE", "/api/categories/<category>", ADMIN, _delete_category),
     Route("POST", "/api/categories/<category>/open", ADMIN, _orders(OpenCategory, "category")),
     Route("POST", "/api/categories/<category>/judge", ADMIN, _orders(StartJudging, "category")),
     Route("POST", "/api/categories/<category>/close", ADMIN, _orders(CloseJudging, "category")),
@@ -3764,6 +4418,11 @@ ROUTES = (
     Route("POST", "/api/stage", HOSTS, _orders(CallToStage, "stage")),
     Route("GET", "/api/mine/<link>", PUBLIC, _mine),
     Route("POST", "/api/mine/<link>/withdraw", PUBLIC, _mine_withdraw),
+    Route("DELETE", "/api/entries/<entry:int>/person", ADMIN, _erase_person),
+    Route("GET", "/api/backups", ADMIN, _list_backups),
+    Route("POST", "/api/backups", ADMIN, _make_backup),
+    Route("GET", "/api/backups/<name>", ADMIN, _send_backup),
+    Route("POST", "/api/restore", ADMIN, _restore, "archive"),
     Route("GET", "/api/presence", ADMIN, _presence),
     Route("GET", "/health", PUBLIC, _health),
     Route("GET", "/ready", PUBLIC, _ready),
@@ -3900,7 +4559,7 @@ def _read_query() -> dict:
 
 
 @contextlib.contextmanager
-def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
+def _read_upload(site: Site, form: str) -> Iterator[tuple[dict, Path | None, str]]:
     """The fields and the file of a multipart body; the file is spooled on the data volume and gone afterwards.
 
     A turn of the loop each 64 kB: bottle's own parser does not yield, and eight bodies would hold up everybody.
@@ -3910,8 +4569,9 @@ def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
     if not environ.get("CONTENT_LENGTH"):
         raise Refused("length_required", "An upload says its length.", 411)
     size = int(environ["CONTENT_LENGTH"])
-    if size > site.settings.photo_bytes + 64 * 1024:
-        raise Refused("body_too_large", f"A photo has at most {site.settings.photo_bytes >> 20} MiB.", 413)
+    most = _most_bytes(site, form)
+    if size > most + FORM_BYTES:
+        raise Refused("body_too_large", f"A file has at most {most >> 20} MiB.", 413)
     kind, options = multipart.parse_options_header(environ.get("CONTENT_TYPE", ""))
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Refused("bad_form", "An entry is sent as multipart/form-data.")
@@ -3919,9 +4579,9 @@ def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=spool) as file:
         try:
-            fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, site.settings.photo_bytes)
+            fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, most)
         except multipart.ParserLimitReached:
-            raise Refused("body_too_large", f"A photo has at most {site.settings.photo_bytes >> 20} MiB.", 413) from None
+            raise Refused("body_too_large", f"A file has at most {most >> 20} MiB.", 413) from None
         except (multipart.MultipartError, UnicodeDecodeError) as why:
             raise Refused("bad_form", f"The form cannot be read ({why}).") from None
         except OSError as why:
@@ -3930,6 +4590,10 @@ def _read_upload(site: Site) -> Iterator[tuple[dict, Path | None, str]]:
             raise Refused("bad_form", "The photo did not arrive whole.") from None
         file.flush()
         yield fields, Path(file.name) if digest else None, digest
+
+
+def _most_bytes(site: Site, form: str) -> int:
+    return site.settings.archive_bytes if form == "archive" else site.settings.photo_bytes
 
 
 def _parse_upload(source, size: int, boundary: str, file, most: int) -> tuple[dict, str]:
@@ -3941,17 +4605,17 @@ def _parse_upload(source, size: int, boundary: str, file, most: int) -> tuple[di
             for part in parser.parse(source.read(min(65536, size)) or b""):
                 if isinstance(part, multipart.MultipartSegment):
                     name, text = part.name, bytearray()
-                    if name == "photo":
-                        digest = hashlib.sha256()
+                    if part.filename is not None:
+                        digest, name = hashlib.sha256(), ""
                 elif part:
-                    if name == "photo":
+                    if not name:
                         digest.update(part)
                         file.write(part)
                     elif len(text) + len(part) > FIELD_BYTES:
                         raise Refused("bad_field", f"{name} is too long.", field=name)
                     else:
                         text += part
-                elif name != "photo":
+                elif name:
                     fields[name] = text.decode()
             gevent.sleep(0)
     return fields, digest.hexdigest() if digest and file.tell() else ""
@@ -3985,8 +4649,8 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
             raise Refused("sign_in", "Sign in first.", 401)
         raise Refused("not_allowed", f"That is not for the role {who.role}.", 403)
     address = client_address(site.settings, environ)
-    if route.form == "upload":
-        with _read_upload(site) as (fields, upload, digest):
+    if route.form == "upload" or (route.form == "archive" and environ.get("CONTENT_TYPE", "").startswith("multipart/")):
+        with _read_upload(site, route.form) as (fields, upload, digest):
             id_ = _command_id(fields)
             return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
     form = _read_json() if route.method != "GET" else {}
@@ -4026,7 +4690,9 @@ def _endpoint(site: Site, route: Route) -> Callable:
         bottle.response.status = answer.status
         bottle.response.content_type = "application/json"
         bottle.response.set_header("Cache-Control", "no-store")
-        return body
+        for name, value in answer.headers.items():
+            bottle.response.set_header(name, value)
+        return body if answer.stream is None else answer.stream
     return endpoint
 
 
@@ -4187,7 +4853,8 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         if length and not (length.isascii() and length.isdigit()):
             self.close_connection = True
             return Refused("bad_request", "Content-Length is one number.", 400)
-        if length and int(length) > self.server.site.settings.photo_bytes + (64 << 10):
+        most = _most_bytes(self.server.site, "archive" if self.environ["PATH_INFO"] == "/api/restore" else "upload")
+        if length and int(length) > most + FORM_BYTES:
             self.close_connection = int(length) > 64 << 20
             return Refused("body_too_large", "That is more than this server takes.", 413)
         return None
@@ -4294,17 +4961,32 @@ class Server:
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent
         self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
+        finish_restore(disk, self.folder)
         secret, hub = Secret(self.folder, disk), Hub(self.settings)
         if self.settings.admin_password and not secret.check_password(self.settings.admin_password):
             secret.set_password(self.settings.admin_password)
         self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
-        self.site = Site(self.settings, self.folder, None, hub, secret, self.photo_pool, self._address(), here,
+        self.site = Site(self.settings, self.folder, None, None, hub, secret, self.photo_pool, self._address(), here,
                          load_words(here / "static" / "words"), Throttle(), time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
         self.site.desk = self.desk
         found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()
+        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder, self.settings.backup_folder)
+        self.site.keeper = self.keeper
+
+    def begin(self) -> None:
+        """Take commands; first what a restore has to carry over, and an erasure that a crash interrupted."""
+        self.desk.start()
+        carried = self.folder / "carry.json"
+        if carried.exists() and (found := orjson.loads(carried.read_bytes())):
+            now = int(time.time() * 1000)
+            self.desk.submit(RestoreContest(carried=found, by="admin", at=now, id=f"restore-{self.desk.state.epoch}"))
+        if not self.desk.read_only:
+            Disk().remove(carried)
+            self.keeper.finish_erasure()
+        self.keeper.start()
 
     @property
     def port(self) -> int:
@@ -4327,9 +5009,9 @@ class Server:
         self.web = gevent.pywsgi.WSGIServer(self.listener, make_app(self.site), spawn=gevent.pool.Pool(20_000),
                                             handler_class=Handler, log=None)
         self.web.site = self.site
+        self.begin()
         self.web.start()
         self.site.hub.start()
-        self.desk.start()
 
     def stop(self) -> None:
         """Drain: refuse new requests, let running ones end, tell the sockets, write snapshot and HEAD."""
@@ -4344,6 +5026,8 @@ class Server:
         while site.hub.connections and time.monotonic() < until:
             gevent.sleep(0.02)
         self.desk.stop()
+        self.keeper.stop()
+        self.desk.log.close()
         if self.web:
             self.web.stop(timeout=1)
         site.hub.stop()
@@ -4373,8 +5057,22 @@ def lan_addresses() -> list[str]:
 class _Verbs:
     """The verbs. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON."""
 
-    def _ask(self, method: str, path: str, form: dict | None = None) -> dict:
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
         raise NotImplementedError
+
+    def _stream(self, path: str) -> Iterable[bytes]:
+        raise NotImplementedError
+
+    def save_backup(self, file: str | Path, name: str = "") -> Path:
+        """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
+        file = Path(file)
+        replace_file(Disk(), file, self._stream(f"/api/backups/{name or self.backup()}.zip"))
+        return file
+
+    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
+        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
+        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
+        return self._ask("POST", "/api/entries", form, Path(photo))["entry"]
 
     def state(self) -> dict:
         """All that the asker may see: {"contest", "categories", "entries", "screen", ...} of docs/http.md."""
@@ -4421,6 +5119,28 @@ class _Verbs:
         """A single-use address, good for 30 minutes, to choose the organiser's password."""
         return self._ask("POST", "/api/setup-link")["link"]
 
+    def erase(self, entry: int) -> list[dict]:
+        """Erase the person of an entry everywhere within reach; returns the copies out of reach: [{"where", "seq", "at"}]."""
+        return self._ask("DELETE", f"/api/entries/{entry}/person")["copies"]
+
+    def backup(self) -> str:
+        """Make a backup now; returns its name."""
+        return self._ask("POST", "/api/backups")["backup"]["name"]
+
+    def backups(self) -> list[dict]:
+        """The backups there are, newest first: [{"name", "seq", "why"}]."""
+        return self._ask("GET", "/api/backups")["backups"]
+
+    def restore(self, source: str | Path, to_seq: int | None = None) -> int:
+        """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
+
+        Takes effect at the next start: a server starts again by itself.
+        """
+        form = {} if to_seq is None else {"to_seq": to_seq}
+        if Path(source).suffix == ".zip":
+            return self._ask("POST", "/api/restore", form, Path(source))["seq"]
+        return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
+
     def winners(self) -> list[dict]:
         """The revealed places of every category."""
         return self._ask("GET", "/api/winners")["winners"]
@@ -4431,7 +5151,7 @@ class Contest(_Verbs):
 
     def __init__(self, settings: Settings):
         self._server = Server(settings, listen=False)
-        self._server.desk.start()
+        self._server.begin()
         self._routes = bottle.Router()
         for route in ROUTES:
             self._routes.add(route.path, route.method, route)
@@ -4447,15 +5167,16 @@ class Contest(_Verbs):
         self._server.stop()
 
     def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+        return self._answer(method, path, form, upload).body
+
+    def _stream(self, path: str) -> Iterable[bytes]:
+        return self._answer("GET", path, None, None).stream
+
+    def _answer(self, method: str, path: str, form: dict | None, upload: Path | None) -> Answer:
         route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": path})
         digest = hashlib.sha256(upload.read_bytes()).hexdigest() if upload else ""
         form = orjson.loads(orjson.dumps(form or {}))
-        return route.does(self._server.site, Ask(Who("admin"), args, form, {}, form.pop("id", ""), "", upload, digest)).body
-
-    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
-        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
-        form = {"category": category, "collector": collector, "consent": True, "adult": True} | fields
-        return self._ask("POST", "/api/entries", form, Path(photo))["entry"]
+        return route.does(self._server.site, Ask(Who("admin"), args, form, {}, form.pop("id", ""), "", upload, digest))
 
 
 class Client(_Verbs):
@@ -4464,28 +5185,41 @@ class Client(_Verbs):
     def __init__(self, url: str, key: str):
         self._url, self._key = url.rstrip("/"), key
 
-    def _ask(self, method: str, path: str, form: dict | None = None) -> dict:
-        body = orjson.dumps(form or {}) if method != "GET" else None
-        return self._send(method, path, body, "application/json")
+    def __enter__(self) -> Client:
+        return self
 
-    def _send(self, method: str, path: str, body: bytes | None, kind: str) -> dict:
+    def __exit__(self, *_) -> None:
+        """Nothing is held open between two requests."""
+
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+        if upload:
+            boundary = secrets.token_hex(16)
+            body, kind = self._multipart(boundary, form or {}, upload), f"multipart/form-data; boundary={boundary}"
+        else:
+            body, kind = orjson.dumps(form or {}) if method != "GET" else None, "application/json"
+        with self._opened(method, path, body, kind) as answer:
+            return orjson.loads(answer.read())
+
+    def _stream(self, path: str) -> Iterable[bytes]:
+        with self._opened("GET", path, None, "application/json") as answer:
+            while piece := answer.read(1 << 20):
+                yield piece
+
+    def _opened(self, method: str, path: str, body: bytes | None, kind: str):
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": kind}
         request = urllib.request.Request(self._url + path, body, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return orjson.loads(answer.read())
+            return urllib.request.urlopen(request, timeout=60)
         except urllib.error.HTTPError as no:
-            error = orjson.loads(no.read())["error"]
+            with no:
+                error = orjson.loads(no.read())["error"]
             raise Refused(error["code"], error["message"], no.code) from None
 
-    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
-        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
-        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
-        boundary = secrets.token_hex(16)
+    @staticmethod
+    def _multipart(boundary: str, form: Mapping, upload: Path) -> bytes:
         parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in form.items()]
-        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="photo"\r\n\r\n'.encode())
-        parts += [Path(photo).read_bytes(), f"\r\n--{boundary}--\r\n".encode()]
-        return self._send("POST", "/api/entries", b"".join(parts), f"multipart/form-data; boundary={boundary}")["entry"]
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="file"\r\n\r\n'.encode())
+        return b"".join([*parts, upload.read_bytes(), f"\r\n--{boundary}--\r\n".encode()])
 
 
 def open(folder: str | Path = "data", **settings) -> Contest:
@@ -4494,6 +5228,72 @@ def open(folder: str | Path = "data", **settings) -> Contest:
     errors   FolderInUse while a server holds it: use Client
     """
     return Contest(dataclasses.replace(Settings(), data=str(folder), **settings))
+
+
+def connected(settings: Settings) -> Contest | Client:
+    """The verbs on a data folder: in this process, or over HTTP where a server holds it.
+
+    Who can read the folder is the organiser: the key is derived from secret.json.
+    """
+    try:
+        return Contest(settings)
+    except FolderInUse:
+        folder = Path(settings.data)
+        url = (folder / "LOCK").read_text().split()[-1]
+        return Client(url, Secret(folder, Disk()).derive("key", "local"))
+
+
+def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda what, done, total: None) -> dict:
+    """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
+
+    tell     tell(what, done, total): called as the work goes on
+    returns  {"ok", "log": {"epoch", "seq", "hash", "segments", "torn_bytes"}, "snapshots": [{"name", "fault"}],
+             "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "faults": [sentence]}
+    """
+    disk, folder = Disk(), Path(folder)
+    faults: list[str] = []
+    reader, state = Reader(disk, folder), State()
+    try:
+        for _, _, line in reader:
+            state = fold(state, fact_from_json(line.public, line.private or {}))
+            if state.seq % 1000 == 0:
+                tell("log", state.seq, 0)
+    except LogCorrupt as why:
+        faults.append(str(why))
+    torn = reader.tail.path.stat().st_size - reader.tail.end if reader.tail else 0
+    log = {"epoch": reader.head.epoch, "seq": reader.head.seq, "hash": reader.head.hash, "segments": len(reader.segments),
+           "torn_bytes": torn}
+    photos = _verify_photos(disk, folder, state, tell)
+    snapshots = [{"name": path.name, "fault": _fault_of(read_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
+    backups = []
+    for done, name in enumerate(backup_names(disk, folder), 1):
+        backups.append({"name": name, "fault": _fault_of(check_backup, disk, folder / "backups" / name)})
+        tell("backups", done, len(backup_names(disk, folder)))
+    faults += photos["faults"] + [each["fault"] for each in snapshots + backups if each["fault"]]
+    return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "faults": faults}
+
+
+def _fault_of(check: Callable, *arguments) -> str:
+    try:
+        check(*arguments)
+    except (OSError, ValueError, KeyError, LogCorrupt) as why:
+        return str(why)
+    return ""
+
+
+def _verify_photos(disk: Disk, folder: Path, state: State, tell: Callable) -> dict:
+    """Hold every photo that an entry names against the hash in its line."""
+    named = {getattr(photo, size): photo.sha256[size] for entry in state.entries.values() for photo in entry.photos
+             for size in ("large", "thumb", "stencil")}
+    there = {path.name: path for path in tree_photos(disk, folder)}
+    faults = [f"Photo {name} is missing. A backup holds it." for name in sorted(set(named) - set(there))]
+    for done, name in enumerate(sorted(set(named) & set(there)), 1):
+        found: dict = {}
+        deque(hashed(disk.pieces(there[name]), found), maxlen=0)
+        if found["sha256"] != named[name]:
+            faults.append(f"Photo {name} is not what was taken in. A backup holds it.")
+        tell("photos", done, len(named))
+    return {"named": len(named), "stray": len(set(there) - set(named)), "faults": faults}
 
 
 # --- Command line -----------------------------------------------------------
@@ -4549,6 +5349,15 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[shared], help="fill an empty folder with a drawn contest")
     demo.add_argument("--stage", choices=("open", "judging", "reveal", "done"), default="judging")
     commands.add_parser("setup-link", parents=[shared], help="print a new one-time link to choose the password")
+    backup = commands.add_parser("backup", parents=[shared], help="write everything into one zip file")
+    backup.add_argument("file", metavar="FILE.zip")
+    restore = commands.add_parser("restore", parents=[shared], help="put a backup in place of everything; the old data is kept beside")
+    restore.add_argument("source", metavar="FILE.zip|NAME")
+    restore.add_argument("--to-seq", type=int, metavar="N", help="bring back the log up to seq N only")
+    check = commands.add_parser("verify", parents=[shared], help="check log, snapshots, photos and backups")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    erase = commands.add_parser("erase", parents=[shared], help="erase the person of an entry")
+    erase.add_argument("entry", type=int, metavar="N")
     commands.add_parser("settings", parents=[shared], help="print every setting and its value")
     return parser
 
@@ -4565,8 +5374,8 @@ def main(arguments: list[str] | None = None) -> int:
     flags = {k[4:]: v for k, v in vars(given).items() if k.startswith("set_")}
     try:
         settings = read_settings(os.environ, flags)
-        return {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "settings": _print_settings}[given.command](
-            settings, given)
+        return {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "backup": _backup, "restore": _restore_from,
+                "verify": _verify, "erase": _erase, "settings": _print_settings}[given.command](settings, given)
     except ContestError as error:
         print(f"contest.py: {error}", file=sys.stderr)
         return error.exit_code
@@ -4574,21 +5383,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(settings: Settings, given) -> int:
     """Serve until a signal or the disk ends it."""
-    end = gevent.event.AsyncResult()
-    server = Server(settings, on_fatal=end.set)
-    for sentence in server.recovered.sentences:
-        print(sentence, flush=True)
+    ended = gevent.event.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, lambda: os._exit(130) if end.ready() else end.set(None))
-    server.start()
-    _print_addresses(server)
-    lost = end.get()
-    if lost:
-        print(f"contest.py: {lost}", file=sys.stderr, flush=True)
-        os._exit(lost.exit_code)
-    server.stop()
+        gevent.signal_handler(number, lambda: os._exit(130) if ended.is_set() else ended.set())
+    while not ended.is_set():
+        again = gevent.event.Event()
+        server = Server(settings, on_fatal=_die)
+        server.site.start_again = again.set
+        for sentence in server.recovered.sentences:
+            print(sentence, flush=True)
+        server.start()
+        _print_addresses(server)
+        gevent.wait([ended, again], count=1)
+        server.stop()
     print("Stopped. Everything is saved.", flush=True)
     return 0
+
+
+def _die(lost: ContestError) -> None:
+    """The log can no longer be trusted to take a line: end at once, so that nothing more is promised."""
+    print(f"contest.py: {lost}", file=sys.stderr, flush=True)
+    os._exit(lost.exit_code)
 
 
 def _print_addresses(server: Server) -> None:
@@ -4620,16 +5435,60 @@ def _demo(settings: Settings, given) -> int:
 
 def _setup_link(settings: Settings, given) -> int:
     """Print a setup link, through the running server if there is one."""
-    folder = Path(settings.data)
-    try:
-        with open(settings.data) as contest:
-            print(f"Start the server, then open {contest.new_setup_link()} on it within 30 minutes.")
-            return 0
-    except FolderInUse:
-        url = (folder / "LOCK").read_text().split()[-1]
-        key = Secret(folder, Disk()).derive("key", "local")
-        print(Client(url, key).new_setup_link())
-        return 0
+    with connected(settings) as contest:
+        print(f"Open this on the server within 30 minutes to choose the organiser's password: {contest.new_setup_link()}")
+    return 0
+
+
+def _backup(settings: Settings, given) -> int:
+    with connected(settings) as contest:
+        path = contest.save_backup(given.file)
+    print(f"{path} holds everything ({path.stat().st_size >> 10} KiB). It is as confidential as the contest, and counts only "
+          f"once it lies on another disk.")
+    return 0
+
+
+def _restore_from(settings: Settings, given) -> int:
+    with connected(settings) as contest:
+        seq = contest.restore(given.source, given.to_seq)
+    if isinstance(contest, Contest):
+        Contest(settings).close()  # the start that puts the restored tree in place
+    print(f"Restored up to seq {seq}. What was there before is kept in {settings.data}/kept.")
+    return 0
+
+
+def _verify(settings: Settings, given) -> int:
+    """Print what is whole; 65 where something is not."""
+    report = verify(settings.data, _progress if sys.stderr.isatty() else lambda what, done, total: None)
+    if given.json:
+        print(dumps(report).decode())
+    else:
+        log, photos = report["log"], report["photos"]
+        print(f"log        seq {log['seq']}, hash {log['hash']}, {log['segments']} segments")
+        if log["torn_bytes"]:
+            print(f"           {log['torn_bytes']} bytes of an unfinished write at its end; the next start sets them aside")
+        print(f"snapshots  {len(report['snapshots'])}\nphotos     {photos['named']} named by entries, {photos['stray']} that none names")
+        print(f"backups    {len(report['backups'])}")
+        for fault in report["faults"]:
+            print(f"NOT WHOLE  {fault}")
+        print("Everything is whole." if report["ok"] else f"{len(report['faults'])} faults.")
+    return 0 if report["ok"] else LogCorrupt.exit_code
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    """One line on the terminal that shows how far a long piece of work is."""
+    bar = f"[{'#' * (30 * done // total):<30}] {done} of {total}" if total else f"{done} lines"
+    print(f"\r{what:<10} {bar}   ", end="" if done != total else "\n", file=sys.stderr, flush=True)
+
+
+def _erase(settings: Settings, given) -> int:
+    with connected(settings) as contest:
+        copies = contest.erase(given.entry)
+    print(f"The person of entry {given.entry} is erased: name, texts and photos are gone from the log, snapshots and every backup "
+          f"under {settings.data}.")
+    for copy in copies:
+        print(f"Out of reach, erase it yourself: {copy['where']} (up to seq {copy['seq']})")
+    return 0
 
 
 def _print_settings(settings: Settings, given) -> int:

@@ -37,6 +37,7 @@ class Open:
 
     def close(self):
         self.desk.stop()
+        self.desk.log.close()
         self.pool.kill()
 
 
@@ -174,9 +175,7 @@ def test_a_snapshot_lies_behind_and_the_state_is_the_same_with_and_without(opene
     one = opened()
     for i in range(5):
         one.desk.submit(add(f"C{i}"))
-    one.desk._marks.popleft()  # as after five minutes: the oldest remembered state is not the empty one
-    one.desk._marks.clear()
-    one.desk._mark()
+    one.desk.forget_marks()  # as after five minutes: the oldest remembered state is not the empty one
     state = one.desk.state
     one.close()
     assert (tmp_path / "data" / "contest.json").exists()
