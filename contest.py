@@ -1415,7 +1415,7 @@ def _entry_view(state, channel, key):
     entry = state.entries.get(key)
     if entry is None or (channel == "public" and not _is_public(state, entry)):
         return None
-    photos = [_photo_view(p) for p in entry.photos] if channel in STAFF or not entry.hidden else []
+    photos = [_photo_view(p) for p in entry.photos] if channel in STAFF or is_shown(entry) else []
     seen = {"number": entry.number, "category": entry.category, "state": entry.state, "hidden": entry.hidden,
             "photo": photos[0] if photos else None, "photos": photos, "at": entry.at}
     if channel in STAFF or _is_named(state, entry):
@@ -1425,8 +1425,13 @@ def _entry_view(state, channel, key):
     return seen
 
 
+def is_shown(entry: Entry) -> bool:
+    """Whether an entry's photos may be seen by others than the staff."""
+    return not entry.hidden and entry.state not in ("withdrawn", "disqualified")
+
+
 def _is_public(state: State, entry: Entry) -> bool:
-    if entry.hidden or entry.state in ("withdrawn", "disqualified"):
+    if not is_shown(entry):
         return False
     return state.rules.wall == "at-once" or entry.state in ("checked-in", "called", "on-stage") or _is_named(state, entry)
 
@@ -1459,7 +1464,7 @@ def _winner(state: State, decision: Decision, number: int) -> dict:
     """
     entry = state.entries[number]
     seen = {"number": number} | {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
-    seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and not entry.hidden else None
+    seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and is_shown(entry) else None
     complete = decision.step >= len(decision.places)
     if complete and state.categories[entry.category].show_scores and str(number) in decision.scores:
         seen["score"] = decision.scores[str(number)]
@@ -1507,8 +1512,8 @@ def _reveal_view(state: State, decision: Decision) -> dict:
     seen = {"phase": state.screen.phase, "place": decision.place(groups - step)}
     if state.screen.phase == "ink":
         return seen | {"entries": [_winner(state, decision, n) for n in sorted(group)]}
-    shown = [state.entries[n] for n in group if not state.entries[n].hidden]
-    photos = [entry.photos[0] for entry in shown]
+    shown = [state.entries[n] for n in group if is_shown(state.entries[n])]
+    photos = [entry.photos[0] for entry in shown if entry.photos]
     return seen | {"stencils": sorted(
         ({"stencil": p.stencil, "width": p.width, "height": p.height} for p in photos), key=lambda p: p["stencil"])}
 
@@ -1970,7 +1975,7 @@ class Log:
         """
         if expected != self.head.seq:
             raise LogCorrupt(f"{self.path.name}: asked to write after seq {expected}, but the log ends at {self.head.seq}.")
-        if self.size >= self.segment_bytes:
+        if self.size >= self.segment_bytes and self.path.name != segment_name(self.head.seq + 1):
             self.must_begin = "size"
         if self._fd < 0 or self.must_begin:
             self.begin()
@@ -1991,12 +1996,16 @@ class Log:
         return hashes
 
     def _write(self, data: bytes) -> None:
-        """Write; where the disk refuses, cut back to the last durable size and refuse."""
+        """Write; where the disk refuses, cut back to the last durable size and refuse.
+
+        The cut is synced: after a power cut whole lines of the refused batch could otherwise be found and believed.
+        """
         try:
             write_all(self.disk, self._fd, data)
         except OSError as why:
             try:
                 self.disk.truncate(self._fd, self.size)
+                self.disk.sync(self._fd)
             except OSError as worse:
                 raise SyncFailed(f"{self.path}: a half-written line cannot be taken back ({worse}).") from why
             raise _disk_full(why) from why
@@ -2144,7 +2153,7 @@ def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[st
     read_snapshot(disk, temporary)  # read back: one that cannot be read must not take the place of one that can
     if disk.exists(path):
         ensure_folder(disk, older)
-        with contextlib.suppress(ValueError, KeyError):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged one is not worth keeping
             disk.rename(path, older / f"contest-{_snapshot_head(disk, path).seq:016d}.json")
         for name in disk.names(older)[:-2]:
             disk.remove(older / name)
@@ -3612,11 +3621,15 @@ class Desk:
         """
         if self._noted == self.log.head.seq and not self.read_only:
             return
-        if self.read_only:
-            self._begin()
-        with contextlib.suppress(OSError):  # HEAD only adds a guard; the next quiet moment tries again
+        try:
+            if self.read_only:
+                in_pool(self._pool, self.log.begin)
             in_pool(self._pool, self.log.note_head)
             self._noted, self.read_only = self.log.head.seq, ""
+        except SyncFailed as lost:
+            self._lost(lost)
+        except (OSError, Refused):  # HEAD only adds a guard, and there is still no room: the next quiet moment tries again
+            return
 
     def _commit(self, batch: list) -> None:
         """Decide, append, sync, show, answer: in that order, and for all of the batch or none."""
@@ -3661,13 +3674,17 @@ class Desk:
             self.read_only = full.text
             error: ContestError = full
         except SyncFailed as lost:
-            self.stopped = "The disk failed: the server stops. What was not answered may or may not have been kept."
+            self._lost(lost)
             error = Refused("outcome_unknown", "The disk did not confirm this. Ask again with the same id.", 503)
-            if self._on_fatal:
-                gevent.spawn(self._on_fatal, lost)
         for answer, _ in answers:
             answer.set_exception(error)
         return False
+
+    def _lost(self, lost: SyncFailed) -> None:
+        """Take nothing more, and let the process end once the callers have been told."""
+        self.stopped = "The disk failed: the server stops. What was not answered may or may not have been kept."
+        if self._on_fatal:
+            gevent.spawn(self._on_fatal, lost)
 
     def _show(self, told: list) -> None:
         """Let the committed state move and publish: only now may anybody see it."""
@@ -3706,7 +3723,7 @@ class Desk:
             gevent.sleep(0.01)
         if self._writer:
             self._writer.kill()
-        with contextlib.suppress(OSError):  # both only make the next start faster or stricter; the log is whole without
+        with contextlib.suppress(OSError, ValueError):  # both only make the next start faster or stricter; the log is whole without
             self.snapshot()
             in_pool(self._pool, self.log.note_head)
 
@@ -4764,7 +4781,7 @@ def _serve_photo(site: Site, name: str):
         entry = site.state.entries.get(site.state.photos.get(name[:32], -1))
         if entry is None:
             raise Refused("not_found", "There is no such photo.", 404)
-        if entry.hidden or entry.state in ("withdrawn", "disqualified"):
+        if not is_shown(entry):
             if who_asks(site, bottle.request.environ).role not in STAFF:
                 raise Refused("photo_gone", "This photo is not shown any more.", 410)
     except Refused as no:
@@ -5027,7 +5044,8 @@ class Server:
             gevent.sleep(0.02)
         self.desk.stop()
         self.keeper.stop()
-        self.desk.log.close()
+        with contextlib.suppress(OSError):  # all is durable: a close has nothing left to lose
+            self.desk.log.close()
         if self.web:
             self.web.stop(timeout=1)
         site.hub.stop()
