@@ -35,6 +35,7 @@ import fcntl
 import functools
 import hashlib
 import hmac
+import http.client
 import io
 import json
 import os
@@ -1741,6 +1742,20 @@ def replace_file(disk: Disk, path: Path, chunks: Iterable[bytes]) -> None:
     disk.sync_folder(path.parent)
 
 
+def read_own(disk: Disk, path: Path, kind: type, *keys: str):
+    """The JSON in one of our own small files.
+
+    errors   LogCorrupt where it is not what we write
+    """
+    try:
+        found = orjson.loads(disk.read(path))
+        if type(found) is not kind or (kind is dict and not set(keys) <= set(found)):
+            raise ValueError("it holds something else")
+    except ValueError as why:
+        raise LogCorrupt(f"{path} cannot be read ({why}). A backup holds it.") from why
+    return found
+
+
 def chain(previous: str, text: bytes) -> str:
     """The hash of a line: blake2b-128 of the previous line's hash and the bytes of its JSON, 32 hex."""
     return hashlib.blake2b(previous.encode() + text, digest_size=16).hexdigest()
@@ -1817,6 +1832,11 @@ class Tail:
     end: int  # the size up to which the segment is whole
 
 
+def erased_seqs(disk: Disk, tree: Path) -> list[int]:
+    """The seqs of a tree whose private part was taken away on purpose."""
+    return read_own(disk, tree / "erased.json", list) if disk.exists(tree / "erased.json") else []
+
+
 class Reader:
     """Reads a tree's segments in order and checks all that docs/log-format.md promises. Changes nothing.
 
@@ -1831,7 +1851,7 @@ class Reader:
         self.head, self.size, self.tail = Head("", 0, ZERO_HASH), 0, None
         self.lines_in_last = 0
         self._unexplained = set()  # seqs whose private part is missing and that nobody has erased so far
-        self._erased = set(orjson.loads(disk.read(tree / "erased.json"))) if disk.exists(tree / "erased.json") else set()
+        self._erased = set(erased_seqs(disk, tree))
 
     def __iter__(self) -> Iterator[tuple[Path, int, Line]]:
         for path in self.segments:
@@ -2134,12 +2154,8 @@ def _settle(disk: Disk, path: Path) -> None:
 
 
 def _noted_head(disk: Disk, folder: Path) -> dict | None:
-    if not disk.exists(folder / "HEAD"):
-        return None
-    try:
-        return orjson.loads(disk.read(folder / "HEAD"))
-    except ValueError as why:
-        raise LogCorrupt(f"{folder / 'HEAD'} cannot be read ({why}). If `verify` finds the log whole, remove HEAD.") from why
+    path = folder / "HEAD"
+    return read_own(disk, path, dict, "epoch", "seq", "segment", "size") if disk.exists(path) else None
 
 
 # Snapshots: only speed, all may be deleted.
@@ -2194,15 +2210,16 @@ def _snapshot_head(disk: Disk, path: Path) -> Head:
 
 def snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
     """The snapshots of a data folder, newest first."""
-    older = folder / "snapshots"
-    names = reversed(disk.names(older)) if disk.exists(older) else ()
+    older, names = folder / "snapshots", []
+    with contextlib.suppress(OSError):
+        names = disk.names(older)[::-1] if disk.exists(older) else []
     return [p for p in [folder / "contest.json", *(older / n for n in names if n.endswith(".json"))] if disk.exists(p)]
 
 
 def _snapshot_heads(disk: Disk, folder: Path) -> list[tuple[Path, Head]]:
     found = []
     for path in snapshot_paths(disk, folder):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             found.append((path, _snapshot_head(disk, path)))
     return found
 
@@ -2211,7 +2228,7 @@ def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int,
     """The newest snapshot that lies on this log's chain and is whole; a damaged one only costs time."""
     for path, head in sorted(candidates, key=lambda c: -c[1].seq):
         if head.seq in places and head.epoch == epoch:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 return read_snapshot(disk, path)
     return None
 
@@ -2414,7 +2431,7 @@ def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, ep
     for path, size in ends.items():
         replace_file(disk, target / "wal" / path.name, disk.pieces(path, size))
     write_header(disk, target / "wal" / segment_name(last.seq + 1), epoch, last, "restore")
-    erased = {seq for tree in (folder, source) if disk.exists(tree / "erased.json") for seq in orjson.loads(disk.read(tree / "erased.json"))}
+    erased = {seq for tree in (folder, source) for seq in erased_seqs(disk, tree)}
     same_key = disk.exists(folder / "secret.json") and (
         orjson.loads(disk.read(folder / "secret.json"))["key"] == orjson.loads(disk.read(source / "secret.json"))["key"])
     replace_file(disk, target / "secret.json", disk.pieces((folder if same_key else source) / "secret.json"))
@@ -2481,8 +2498,7 @@ def strip_private(disk: Disk, tree: Path, entry: int) -> int:
         if not found:
             continue
         count += len(found)
-        known = orjson.loads(disk.read(tree / "erased.json")) if disk.exists(tree / "erased.json") else []
-        replace_file(disk, tree / "erased.json", [orjson.dumps(sorted({*known, *found}))])
+        replace_file(disk, tree / "erased.json", [orjson.dumps(sorted({*erased_seqs(disk, tree), *found}))])
         replace_file(disk, path, (_bare(raw) if _about(raw, entry) else raw for raw in disk.lines(path)))
     if disk.exists(tree / "manifest.json"):
         _renew_manifest(disk, tree)
@@ -2596,7 +2612,9 @@ class Secret:
 
     def __init__(self, folder: Path, disk: Disk):
         self._path, self._disk = folder / "secret.json", disk
-        kept = orjson.loads(disk.read(self._path)) if disk.exists(self._path) else {}
+        kept = read_own(disk, self._path, dict, "key") if disk.exists(self._path) else {}
+        if not kept and disk.exists(folder / "wal"):
+            raise LogCorrupt(f"{self._path} is missing: every link and session hangs on it. A backup holds it.")
         self.key = bytes.fromhex(kept["key"]) if kept else secrets.token_bytes(32)
         self.password: str = kept.get("password", "")  # "scrypt$<salt hex>$<hash hex>", "" where none is set
         self.setup: str = kept.get("setup", "")  # hash of the setup link that still works
@@ -4597,8 +4615,6 @@ def _read_upload(site: Site, form: str) -> Iterator[tuple[dict, Path | None, str
     with tempfile.NamedTemporaryFile(dir=spool) as file:
         try:
             fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, most)
-        except multipart.ParserLimitReached:
-            raise Refused("body_too_large", f"A file has at most {most >> 20} MiB.", 413) from None
         except (multipart.MultipartError, UnicodeDecodeError) as why:
             raise Refused("bad_form", f"The form cannot be read ({why}).") from None
         except OSError as why:
@@ -4617,17 +4633,22 @@ def _parse_upload(source, size: int, boundary: str, file, most: int) -> tuple[di
     """The text fields, and the sha256 of the file that was written ("" if there was none)."""
     fields: dict[str, str] = {}
     digest, name, text = None, "", bytearray()
-    with multipart.PushMultipartParser(boundary, content_length=size, max_segment_size=most, max_segment_count=20) as parser:
+    with multipart.PushMultipartParser(boundary, content_length=size, max_segment_size=size,
+                                       max_segment_count=20) as parser:
         while not parser.closed:
             for part in parser.parse(source.read(min(65536, size)) or b""):
                 if isinstance(part, multipart.MultipartSegment):
                     name, text = part.name, bytearray()
                     if part.filename is not None:
+                        if digest:
+                            raise Refused("bad_form", "One file at a time.")
                         digest, name = hashlib.sha256(), ""
                 elif part:
                     if not name:
                         digest.update(part)
                         file.write(part)
+                        if file.tell() > most:
+                            raise Refused("body_too_large", f"A file has at most {most >> 20} MiB.", 413)
                     elif len(text) + len(part) > FIELD_BYTES:
                         raise Refused("bad_field", f"{name} is too long.", field=name)
                     else:
@@ -4643,7 +4664,7 @@ def _command_id(form: dict) -> str:
 
     errors   Refused `bad_id`
     """
-    found = form.pop("id", None) or bottle.request.headers.get("Idempotency-Key") or ""
+    found = form.pop("id", None) or bottle.request.environ.get("HTTP_IDEMPOTENCY_KEY") or ""
     if found and not (isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9_-]{8,64}", found)):
         raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
     return found
@@ -4729,7 +4750,7 @@ def load_words(folder: Path) -> Mapping[str, Mapping[str, str]]:
 
 def _language(site: Site) -> str:
     """The browser's language where we have it, else the contest's, else English."""
-    wanted = re.findall(r"([a-z]{2})(?:-[A-Za-z]+)?", bottle.request.headers.get("Accept-Language", ""))
+    wanted = re.findall(r"([a-z]{2})(?:-[A-Za-z]+)?", bottle.request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     return next((lang for lang in (*wanted, site.state.rules.language) if lang in site.words), "en")
 
 
@@ -4846,6 +4867,10 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
     def log_request(self) -> None:
         """Nothing: a line a request says nothing that the log of the contest does not say better."""
 
+    def _handle_client_error(self, ex):
+        """Too many headers are a bad request like any other, no fault of ours with a traceback."""
+        return super()._handle_client_error(ValueError(str(ex)) if isinstance(ex, http.client.HTTPException) else ex)
+
     def run_application(self) -> None:
         refused = self._refusal()
         if refused:
@@ -4955,9 +4980,12 @@ class Server:
         try:
             self.listener = self._bound() if listen else None
             self._put_together(on_fatal)
-        except PermissionError as why:
+        except OSError as why:
             self._let_go()
-            raise NotOurs(f"{why.filename or self.folder} is not ours to write: we are user {os.getuid()}.") from why
+            where = f"{why.filename or self.folder}: {why.strerror}"
+            if why.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+                raise NotOurs(f"{where}. We are user {os.getuid()}, and the folder has to be ours and to have room.") from why
+            raise LogCorrupt(f"{where}. A backup holds what was there.") from why
         except BaseException:
             self._let_go()
             raise
