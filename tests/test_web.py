@@ -221,6 +221,11 @@ ROWS = [
     Row("POST", "/api/stage", HOSTS, body={"entry": None}),
     Row("GET", "/api/mine/<link>", ALL, stage="open"),
     Row("POST", "/api/mine/<link>/withdraw", ALL, stage="open"),
+    Row("DELETE", "/api/entries/<entry:int>/person", ADMIN, stage="open"),
+    Row("GET", "/api/backups", ADMIN),
+    Row("POST", "/api/backups", ADMIN, 201),
+    Row("GET", "/api/backups/<name>", ADMIN, 404),
+    Row("POST", "/api/restore", ADMIN, 404, body={"name": "0000000000000000-hand"}),
     Row("GET", "/api/presence", ADMIN),
     Row("GET", "/health", ALL),
     Row("GET", "/ready", ALL),
@@ -248,7 +253,7 @@ def prepared(house: House, row: Row) -> dict:
 
 
 def asked(person: Http, row: Row, it: dict) -> Answer:
-    path = re.sub(r"<(\w+)(:int)?>", lambda m: str(it[m[1]]), row.path)
+    path = re.sub(r"<(\w+)(:int)?>", lambda m: str(it.get(m[1], "none")), row.path)
     body = row.body(it) if callable(row.body) else row.body
     if row.path == "/api/entries":
         return person.submit(PHOTO, category=it["category"])
@@ -368,6 +373,14 @@ def unsized(house, chunked: bool, path: bytes = b"/api/entries") -> Answer:
     return wire(house.server.url, head + b"\r\n")
 
 
+def two_photos(house) -> Answer:
+    """A form whose photo comes twice; as one file they would be a photo with something behind it."""
+    body, kind = form(PHOTO, {"category": house.open, "collector": "Ada", "consent": "yes", "adult": "yes"})
+    edge = kind.partition("boundary=")[2].encode()
+    first, photo = body.split(b"--" + edge, 5)[:5], body.split(b"--" + edge, 5)[5].removesuffix(b"--" + edge + b"--\r\n")
+    return house.nobody.request("POST", "/api/entries", (b"--" + edge).join([*first, photo, photo, b"--\r\n"]), {"Content-Type": kind})
+
+
 def cut_short(house) -> Answer:
     return wire(house.server.url, b'POST /api/login HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"password"')
 
@@ -401,6 +414,8 @@ BAD: dict[str, tuple[Callable, int, str]] = {
         "Content-Type": "multipart/form-data; boundary=other"}), 400, "bad_form"),
     "a form that ends in the middle": (lambda h: h.nobody.request("POST", "/api/entries", b'--x\r\nContent-Disposition: form-data; name="category"\r\n\r\nop', {
         "Content-Type": "multipart/form-data; boundary=x"}), 400, "bad_form"),
+    "a form of 25 fields": (lambda h: h.submit(category=h.open, **{f"field{n}": "x" for n in range(25)}), 400, "bad_form"),
+    "a form with two photos": (two_photos, 400, "bad_form"),
     "a field of 9 kB": (lambda h: h.submit(category=h.open, title="x" * 9000), 400, "bad_field"),
     "a collector of 301 characters": (lambda h: h.submit(category=h.open, collector="a" * 301), 400, "bad_field"),
     "a title of 301 characters": (lambda h: h.submit(category=h.open, title="ß" * 301), 400, "bad_field"),
@@ -459,6 +474,7 @@ BAD: dict[str, tuple[Callable, int, str]] = {
     "an id that is too short": (lambda h: h.admin.post("/api/categories", {"name": "A", "id": "short"}), 400, "bad_id"),
     "an id with spaces": (lambda h: h.admin.post("/api/categories", {"name": "A", "id": "an id with spaces"}), 400, "bad_id"),
     "an id that is a number": (lambda h: h.admin.post("/api/categories", {"name": "A", "id": 123456789}), 400, "bad_id"),
+    "an id in the header that is no UTF-8": (lambda h: h.admin.post("/api/categories", {"name": "A"}, **{"Idempotency-Key": "\xff\xfe12345678"}), 400, "bad_id"),
     "an id of 65 characters in the header": (lambda h: h.admin.post("/api/categories", {"name": "A"}, **{"Idempotency-Key": "x" * 65}), 400, "bad_id"),
     "a contest with an unknown field": (lambda h: h.admin.patch("/api/contest", {"adress": "here"}), 400, "unknown_field"),
     "a contest in Klingon": (lambda h: h.admin.patch("/api/contest", {"language": "tlh"}), 400, "bad_field"),
@@ -1132,6 +1148,17 @@ def test_a_page_holds_to_the_policy_and_says_it_in_its_headers(house, path):
     assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin" and answer.headers["Cache-Control"] == "no-store"
     assert Inline(answer.text).found == []
+
+
+@pytest.mark.parametrize("wanted, language", [("en", "en"), ("tlh, xx;q=0.5", "en"), ("../../etc/passwd", "en"), ("caf\xe9;q=\xff", "en"), ("", "en")])
+def test_a_page_speaks_a_language_we_have_whatever_the_browser_asks_for(house, wanted, language):
+    answer = house.nobody.get("/", **{"Accept-Language": wanted})
+    assert answer.status == 200 and f'<html lang="{language}"' in answer.text
+
+
+def test_a_request_of_two_hundred_headers_is_refused_quietly(house):
+    lines = b"".join(b"X-%d: y\r\n" % n for n in range(200))
+    assert wire(house.server.url, b"GET / HTTP/1.1\r\nHost: HOST\r\n" + lines + b"\r\n").status == 400
 
 
 # How the server is.
