@@ -609,6 +609,17 @@ def fact_from_json(public: Mapping, private: Mapping) -> Fact:
                 public["body"], tuple(events))
 
 
+def changed(record, **changes):
+    """A record (not a command: those inherit fields) with some fields changed.
+
+    What dataclasses.replace does, in a fifth of the time: every line of the log pays it.
+    """
+    made, put = object.__new__(type(record)), object.__setattr__
+    for name in record.__slots__:
+        put(made, name, changes[name] if name in changes else getattr(record, name))
+    return made
+
+
 def plain(value) -> object:
     """A record as JSON values."""
     return orjson.loads(dumps(value))
@@ -626,23 +637,21 @@ def _jsonable(value):
 
 
 @functools.cache
-def _shape(cls: type) -> dict[str, object]:
-    return typing.get_type_hints(cls)
-
-
-def _built(kind, value):
-    """A value read from JSON as the record, tuple or map that `kind` says."""
+def _maker(kind) -> Callable | None:
+    """How a value read from JSON becomes the record, tuple or map that `kind` says; None where it stays as it is."""
     if dataclasses.is_dataclass(kind):
-        shape = _shape(kind)
-        return kind(**{name: _built(shape[name], v) for name, v in value.items() if name in shape})
+        makers = {name: make for name, each in typing.get_type_hints(kind).items() if (make := _maker(each))}
+        return lambda value: kind(**(value | {name: make(value[name]) for name, make in makers.items() if name in value}))
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    make = _maker(args[-1] if origin is Map else args[0]) if args else None
     if origin is tuple:
-        return tuple(_built(args[0], v) for v in value)
+        return lambda value: tuple(map(make, value)) if make else tuple(value)
     if origin is Map:
-        return Map({_built(args[0], k): _built(args[1], v) for k, v in value.items()})
-    if value is not None and args and type(None) in args:
-        return _built(args[0], value)
-    return kind(value) if kind is int else value
+        key = int if args[0] is int else str
+        return lambda value: Map({key(k): make(v) if make else v for k, v in value.items()})
+    if type(None) in args:
+        return lambda value: None if value is None else make(value) if make else value
+    return None
 
 
 def state_parts(state: State) -> Iterator[tuple[str, object]]:
@@ -662,10 +671,11 @@ def state_parts(state: State) -> Iterator[tuple[str, object]]:
 
 def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
     """The state whose pieces these are."""
-    shape, fields = _shape(State), {}
+    shape, fields = typing.get_type_hints(State), {}
     for name, value in parts:
-        built = _built(shape[name], value)
-        fields[name] = fields[name].update(built) if isinstance(built, Map) and name in fields else built
+        make = _maker(shape[name])
+        made = make(value) if make else value
+        fields[name] = fields[name].update(made) if isinstance(made, Map) and name in fields else made
     return State(**fields)
 
 
@@ -1187,7 +1197,7 @@ def fold(state: State, fact: Fact) -> State:
     changes = {"seq": fact.seq, "private": _noted_private(state.private, fact)}
     if fact.id:
         changes["seen"] = state.seen.set(fact.id, Seen(fact.body, *map(str, thing_of(fact))))
-    return dataclasses.replace(state, **changes)
+    return changed(state, **changes)
 
 
 def _noted_private(known: Map, fact: Fact) -> Map:
@@ -1201,7 +1211,7 @@ def _noted_private(known: Map, fact: Fact) -> Map:
 def _with(state: State, collection: str, key, /, **changes) -> State:
     """A state in which one record of a collection has changed."""
     records = getattr(state, collection)
-    return dataclasses.replace(state, **{collection: records.set(key, dataclasses.replace(records[key], **changes))})
+    return changed(state, **{collection: records.set(key, changed(records[key], **changes))})
 
 
 def _category_fields(fields: Mapping) -> dict:
@@ -1215,19 +1225,19 @@ def _ordered(categories: Map, moved: str, position: int) -> Map:
     """Categories numbered 1, 2, 3 with one of them at a position."""
     order = sorted((c for c in categories.values() if c.id != moved), key=lambda c: c.position)
     order.insert(position - 1, categories[moved])
-    return Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(order, 1)})
+    return Map({c.id: changed(c, position=i) for i, c in enumerate(order, 1)})
 
 
 def _fold_category_added(event, state, fact):
     made = Category(event.category, **_category_fields(event.fields))
-    return dataclasses.replace(
+    return changed(
         state, categories=_ordered(state.categories.set(made.id, made), made.id, event.fields["position"]))
 
 
 def _fold_category_changed(event, state, fact):
     state = _with(state, "categories", event.category, **_category_fields(event.changes))
     if "position" in event.changes:
-        return dataclasses.replace(
+        return changed(
             state, categories=_ordered(state.categories, event.category, event.changes["position"]))
     return state
 
@@ -1237,13 +1247,13 @@ def _undecided(state: State, category: str) -> State:
     if category not in state.decisions:
         return state
     screen = Screen() if state.screen.category == category else state.screen
-    return dataclasses.replace(state, decisions=state.decisions.delete(category), screen=screen)
+    return changed(state, decisions=state.decisions.delete(category), screen=screen)
 
 
 def _fold_category_deleted(event, state, fact):
     left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
-    categories = Map({c.id: dataclasses.replace(c, position=i) for i, c in enumerate(left, 1)})
-    return _undecided(dataclasses.replace(state, categories=categories), event.category)
+    categories = Map({c.id: changed(c, position=i) for i, c in enumerate(left, 1)})
+    return _undecided(changed(state, categories=categories), event.category)
 
 
 def _fold_category_reopened(event, state, fact):
@@ -1251,7 +1261,7 @@ def _fold_category_reopened(event, state, fact):
     state = _with(state, "categories", event.category, state="judging")
     for entry in _entries_of(state, event.category):
         for sheet in state.after.get(entry.number, {}).values():
-            state = _put_sheet(state, dataclasses.replace(sheet, counted=True))
+            state = _put_sheet(state, changed(sheet, counted=True))
     return _undecided(state, event.category)
 
 
@@ -1264,7 +1274,7 @@ def _fold_category_announced(event, state, fact):
 def _fold_judge_invited(event, state, fact):
     seats = None if event.categories is None else tuple(event.categories)
     made = Judge(event.judge, event.name, event.role, event.studio, seats, event.head)
-    return dataclasses.replace(state, judges=state.judges.set(made.id, made), judge_ids=state.judge_ids + 1)
+    return changed(state, judges=state.judges.set(made.id, made), judge_ids=state.judge_ids + 1)
 
 
 def _fold_entry_submitted(event, state, fact):
@@ -1274,7 +1284,7 @@ def _fold_entry_submitted(event, state, fact):
     known = state.photos
     for photo in photos:
         known = known.set(photo.large[:32], made.number)
-    return dataclasses.replace(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
+    return changed(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
 
 
 def _put_sheet(state: State, sheet: Sheet) -> State:
@@ -1283,7 +1293,7 @@ def _put_sheet(state: State, sheet: Sheet) -> State:
     kept = {name: _set_sheet(getattr(state, name), sheet)}
     if sheet.counted and sheet.judge in state.after.get(sheet.entry, {}):
         kept[other] = state.after.set(sheet.entry, state.after[sheet.entry].delete(sheet.judge))
-    return dataclasses.replace(state, **kept)
+    return changed(state, **kept)
 
 
 def _set_sheet(sheets: Map, sheet: Sheet) -> Map:
@@ -1298,7 +1308,7 @@ def _fold_sheet_given(event, state, fact):
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     was = _sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
-    return _put_sheet(state, dataclasses.replace(was, recused=recused, seq=fact.seq, by=fact.by))
+    return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by))
 
 
 def _fold_person_erased(event, state, fact):
@@ -1308,9 +1318,9 @@ def _fold_person_erased(event, state, fact):
     state = _with(state, "entries", event.entry, **blank, state="withdrawn")
     for kept in ("sheets", "after"):
         for sheet in getattr(state, kept).get(event.entry, {}).values():
-            state = dataclasses.replace(state, **{kept: _set_sheet(getattr(state, kept), dataclasses.replace(sheet, note=""))})
+            state = changed(state, **{kept: _set_sheet(getattr(state, kept), changed(sheet, note=""))})
     photos = Map({key: number for key, number in state.photos.items() if number != event.entry})
-    return dataclasses.replace(state, photos=photos, erased=state.erased.set(event.entry, names),
+    return changed(state, photos=photos, erased=state.erased.set(event.entry, names),
                                private=state.private.delete(event.entry) if event.entry in state.private else state.private)
 
 
@@ -1319,19 +1329,19 @@ def _fold_contest_restored(event, state, fact):
     judges = state.judges
     for key, (generation, revoked) in event.judges.items():
         if key in judges:
-            judges = judges.set(key, dataclasses.replace(judges[key], generation=generation, revoked=revoked))
-    return dataclasses.replace(state, judges=judges, judge_ids=max(state.judge_ids, event.judge_ids),
+            judges = judges.set(key, changed(judges[key], generation=generation, revoked=revoked))
+    return changed(state, judges=judges, judge_ids=max(state.judge_ids, event.judge_ids),
                                numbers=max(state.numbers, event.numbers))
 
 
 def _fold_winners_decided(event, state, fact):
     made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores))
     state = _with(state, "categories", event.category, state="decided")
-    return dataclasses.replace(state, decisions=state.decisions.set(event.category, made))
+    return changed(state, decisions=state.decisions.set(event.category, made))
 
 
 def _fold_reveal_stepped(event, state, fact):
-    state = dataclasses.replace(state, screen=Screen("reveal", event.category, event.step, event.phase))
+    state = changed(state, screen=Screen("reveal", event.category, event.step, event.phase))
     if event.phase == "stencil":
         return state
     return _with(state, "decisions", event.category, step=max(event.step, state.decisions[event.category].step))
@@ -1340,7 +1350,7 @@ def _fold_reveal_stepped(event, state, fact):
 # How each event changes a state: a line where it is one field, a function where it is more.
 _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     ContestChanged: lambda e, s, fact:
-        dataclasses.replace(s, rules=dataclasses.replace(s.rules, **e.changes)),
+        changed(s, rules=changed(s.rules, **e.changes)),
     CategoryAdded: _fold_category_added,
     CategoryChanged: _fold_category_changed,
     CategoryDeleted: _fold_category_deleted,
@@ -1369,8 +1379,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     WinnersDecided: _fold_winners_decided,
     RevealStepped: _fold_reveal_stepped,
     ScreenSet: lambda e, s, fact:
-        dataclasses.replace(s, screen=dataclasses.replace(s.screen, mode=e.mode, text=e.text)),
-    StageCalled: lambda e, s, fact: dataclasses.replace(s, stage=Stage(e.entry, e.follow)),
+        changed(s, screen=changed(s.screen, mode=e.mode, text=e.text)),
+    StageCalled: lambda e, s, fact: changed(s, stage=Stage(e.entry, e.follow)),
 })
 
 
@@ -1794,11 +1804,21 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as read: its hash, the two JSON values."""
+    """One line as read: its hash, its seq (0 for a header), the two JSON texts; they are parsed only by who needs them."""
 
     hash: str
-    public: dict
-    private: dict | None
+    seq: int
+    shown: bytes
+    hidden: bytes
+
+    @property
+    def public(self) -> dict:
+        return orjson.loads(self.shown)
+
+    @property
+    def private(self) -> dict:
+        """What is private, {} where there is nothing or it was erased."""
+        return orjson.loads(self.hidden) if self.hidden else {}
 
 
 def split_line(raw: bytes) -> tuple[str, bytes, bytes]:
@@ -1810,18 +1830,22 @@ def split_line(raw: bytes) -> tuple[str, bytes, bytes]:
     return digest.decode("ascii", "replace"), rest[:cut], rest[cut + 1:]
 
 
+#: How every record begins: written by us, so it can be read without parsing the rest.
+_RECORD = re.compile(rb'\{"seq":(\d+),"batch":(\d+),"at":')
+
+
 def parse_line(raw: bytes, previous: str) -> Line:
-    """A line of a segment, checked against the hash before it; `private` is None where it should be there and is not.
+    """A line of a segment, checked against the hash before it.
 
     errors   ValueError saying what is wrong
     """
     digest, shown, hidden = split_line(raw)
     if chain(previous, shown) != digest:
         raise ValueError("its hash does not follow from the line before")
-    public = orjson.loads(shown)
-    if hidden and private_hash(hidden) != public.get("private"):
+    if hidden and not shown.endswith(b'"private":"%s"}' % private_hash(hidden).encode()):
         raise ValueError("its private part does not match its hash")
-    return Line(digest, public, orjson.loads(hidden) if hidden else None if "private" in public else {})
+    found = _RECORD.match(shown)
+    return Line(digest, int(found[1]) if found else 0, shown, hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1894,15 +1918,14 @@ class Reader:
         self.head = Head(header["epoch"], self.head.seq, line.hash)
 
     def _take_record(self, line: Line, batch: int) -> int:
-        seq, written = line.public["seq"], line.public["batch"]
-        if seq != self.head.seq + 1 or not batch <= written <= seq:
+        written = int(_RECORD.match(line.shown)[2]) if line.seq else 0
+        if line.seq != self.head.seq + 1 or not batch <= written <= line.seq:
             raise ValueError("its number does not follow")
-        if line.private is None:
-            self._unexplained.add(seq)
-        for event in line.public["events"]:
-            if event["type"] == "PersonErased":
-                self._erased.update(event["lines"])
-        self.head = Head(self.head.epoch, seq, line.hash)
+        if not line.hidden and line.shown.rfind(b',"private":"', -48) > 0:
+            self._unexplained.add(line.seq)
+        if b'"type":"PersonErased"' in line.shown:
+            self._erased.update(seq for event in line.public["events"] for seq in event.get("lines", ()))
+        self.head = Head(self.head.epoch, line.seq, line.hash)
         self.lines_in_last += 1
         return written
 
@@ -2092,7 +2115,7 @@ class Recovered:
                 if seq == self.log.head.seq:
                     return
                 seq += 1
-                yield Line(digest, orjson.loads(shown), orjson.loads(hidden) if hidden else {})
+                yield Line(digest, seq, shown, hidden)
 
 
 def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20) -> Recovered:
@@ -2111,7 +2134,7 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     candidates, places = _snapshot_heads(disk, folder), {}
     wanted = {head.seq: head for _, head in candidates}
     for path, offset, line in reader:
-        if (seq := line.public["seq"]) in wanted and wanted[seq].hash == line.hash:
+        if (seq := line.seq) in wanted and wanted[seq].hash == line.hash:
             places[seq] = (reader.segments.index(path), offset)
     said = _check_end(disk, folder, reader)
     log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
@@ -3564,7 +3587,7 @@ class Desk:
     def replay(self, clock: Callable[[], float] = time.time) -> None:
         """Fold the lines behind the snapshot, and hold again what the recent ones told."""
         snapshot = self._recovered.snapshot
-        self.state = dataclasses.replace(self.base, epoch=self.log.head.epoch)
+        self.state = changed(self.base, epoch=self.log.head.epoch)
         self._line_hash = snapshot[0].hash if snapshot else ZERO_HASH
         self.marks.append((0.0, self.state, self._line_hash))
         now = clock() * 1000
@@ -3667,7 +3690,7 @@ class Desk:
             return
         self._show(told)
         for answer, outcome in answers:
-            answer.set(dataclasses.replace(outcome, state=self.state))
+            answer.set(changed(outcome, state=self.state))
 
     def _draft(self, draft: State, command: Command, lines: list, told: list) -> tuple[State, Outcome]:
         """Decide and fold one command ahead of the disk."""
@@ -5301,7 +5324,7 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda wh
     reader, state = Reader(disk, folder), State()
     try:
         for _, _, line in reader:
-            state = fold(state, fact_from_json(line.public, line.private or {}))
+            state = fold(state, fact_from_json(line.public, line.private))
             if state.seq % 1000 == 0:
                 tell("log", state.seq, 0)
     except LogCorrupt as why:
