@@ -114,6 +114,7 @@ class Settings:
     backup_folder: str = _setting("", "second place for backups: a stick or a mounted folder")
     segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
     photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
+    reserve_bytes: int = _setting(64 << 20, "free bytes on the disk below which the server is not ready")
     archive_bytes: int = _setting(10 << 30, "largest backup accepted for a restore, in bytes")
 
 
@@ -1701,7 +1702,7 @@ class Disk:
         try:
             os.link(old, new)
         except OSError:
-            shutil.copyfile(old, new)
+            replace_file(self, new, self.pieces(old))
 
     def exists(self, path: Path) -> bool:
         return path.exists()
@@ -1968,6 +1969,7 @@ class Log:
                 self._cut_tail(self.tail)
                 self.tail = None
             ensure_folder(self.disk, self.folder / "wal")
+            self.disk.sync_folder(self.folder)  # a crash may have left wal/ with a name that only the cache has
             if self.must_begin and self.path.name != segment_name(self.head.seq + 1):
                 self._begin_segment(self.must_begin, self.head.epoch)
             elif self._fd < 0 or self.must_begin:  # a segment that holds no line yet is as good as a new one
@@ -2136,7 +2138,7 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     for path, offset, line in reader:
         if (seq := line.seq) in wanted and wanted[seq].hash == line.hash:
             places[seq] = (reader.segments.index(path), offset)
-    said = _check_end(disk, folder, reader)
+    said = check_end(disk, folder, reader)
     log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
     noted = _noted_head(disk, folder)
     in_peace = noted and noted["segment"] == log.path.name and noted["size"] == reader.size and not reader.tail
@@ -2146,7 +2148,7 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     return Recovered(log, snapshot, said, reader.segments, places[snapshot[0].seq] if snapshot else (0, 0))
 
 
-def _check_end(disk: Disk, folder: Path, reader: Reader) -> list[str]:
+def check_end(disk: Disk, folder: Path, reader: Reader) -> list[str]:
     """Hold the end of the log against HEAD; returns what people should be told."""
     noted = _noted_head(disk, folder)
     if noted and noted["epoch"] == reader.head.epoch and noted["seq"] > reader.head.seq:
@@ -2298,11 +2300,13 @@ def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozense
     return names
 
 
-def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str, keep: int = 12) -> str:
+def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str,
+                spared: frozenset = frozenset(), keep: int = 12) -> str:
     """Make a backup of what is durable up to a head, check it, and let the oldest go; returns its name.
 
     segments  as Log.mark gives them: files that may have grown since
     why       "timer", "stop", "hand", or the command that it comes before: "delete", "erase", "restore"
+    spared    names that stay whatever their age: what a restore is about to read
     keep      how many backups stay (count)
     errors    OSError, LogCorrupt where it cannot be read back; an old one goes only after that
     """
@@ -2318,20 +2322,24 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
                 "photos": link_photos(disk, folder, making)}
     replace_file(disk, making / "manifest.json", [orjson.dumps(manifest)])
     check_backup(disk, making)
-    name = f"{head.seq:016d}-{why}"
-    disk.remove_tree(backups / name)
+    known = backup_names(disk, folder)
+    name = f"{int(known[-1][:6]) + 1 if known else 1:06d}-{head.seq}-{why}"
     disk.rename(making, backups / name)
     disk.sync_folder(backups)
-    for old in backup_names(disk, folder)[:-keep]:
-        disk.remove_tree(backups / old)
+    for old in [each for each in known if each not in spared][:max(0, len(known) + 1 - keep)]:
+        disk.rename(backups / old, making)  # out by one rename: what bears a backup's name is whole
+        disk.remove_tree(making)
     return name
 
 
 def backup_names(disk: Disk, folder: Path) -> list[str]:
-    """The backups of a data folder, oldest first: by seq, never by the clock."""
-    backups = folder / "backups"
-    names = disk.names(backups) if disk.exists(backups) else []
-    return [name for name in names if re.fullmatch(r"\d{16}-[a-z]+", name)]
+    """The backups in a folder's backups/, oldest first: by their running number, never by the clock."""
+    return _backups_in(disk, folder / "backups")
+
+
+def _backups_in(disk: Disk, place: Path) -> list[str]:
+    names = disk.names(place) if disk.exists(place) else []
+    return [name for name in names if re.fullmatch(r"\d{6}-\d+-[a-z]+", name)]
 
 
 def check_backup(disk: Disk, tree: Path) -> dict:
@@ -2361,6 +2369,8 @@ def check_backup(disk: Disk, tree: Path) -> dict:
 def copy_backup(disk: Disk, tree: Path, place: Path) -> None:
     """Copy a backup to a second place, a stick or a mounted folder: photos once, then only new ones; checked there."""
     target, making = place / tree.name, place / f".{tree.name}"
+    if disk.exists(target):
+        return
     disk.remove_tree(making)
     ensure_folder(disk, making / "wal")
     manifest = orjson.loads(disk.read(tree / "manifest.json"))
@@ -2373,7 +2383,6 @@ def copy_backup(disk: Disk, tree: Path, place: Path) -> None:
             replace_file(disk, shelf / path.name, disk.pieces(path))
     link_photos(disk, place, making)
     check_backup(disk, making)
-    disk.remove_tree(target)
     disk.rename(making, target)
     disk.sync_folder(place)
 
@@ -2465,35 +2474,39 @@ def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, ep
     return last
 
 
-def strip_staged(disk: Disk, folder: Path, entries: Iterable[int]) -> None:
-    """Take out of a staged tree whom an erasure since the backup has taken out: a restore brings nobody back."""
-    for entry in entries:
+def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict) -> Head:
+    """Check a backup, stage it, and order that it replaces the data folder's tree at the next start; returns where it ends.
+
+    Nobody is brought back whom an erasure since the backup has taken out.
+    """
+    check_backup(disk, source)
+    last = stage_restore(disk, folder, source, to_seq, epoch, carry)
+    for entry in carry.get("erased", ()):
         strip_private(disk, folder / "restoring", entry)
-
-
-def order_restore(disk: Disk, folder: Path) -> None:
-    """Say that the staged tree is to replace the old one at the next start, which keeps the old one beside."""
     number = len(disk.names(folder / "kept")) + 1 if disk.exists(folder / "kept") else 1
     ensure_folder(disk, folder / "kept" / f"{number:04d}")
     replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": f"{number:04d}", "phase": "out"})])
+    return last
 
 
 def finish_restore(disk: Disk, folder: Path) -> None:
     """Do a restore that was ordered, or go on with it where a crash interrupted it. Each step may be done twice."""
     if not disk.exists(folder / "RESTORE"):
         return
-    intent = orjson.loads(disk.read(folder / "RESTORE"))
+    intent = read_own(disk, folder / "RESTORE", dict, "kept", "phase")
     kept, staged = folder / "kept" / intent["kept"], folder / "restoring"
     if intent["phase"] == "out":
         _move(disk, folder, kept)
         replace_file(disk, folder / "RESTORE", [orjson.dumps(intent | {"phase": "in"})])
     _move(disk, staged, folder)
-    disk.remove_tree(staged)
     disk.remove(folder / "RESTORE")
     disk.sync_folder(folder)
+    disk.remove_tree(staged)
 
 
 def _move(disk: Disk, old: Path, new: Path) -> None:
+    if not disk.exists(old):
+        return
     for name in _MOVED:
         if disk.exists(old / name):
             disk.rename(old / name, new / name)
@@ -2557,7 +2570,7 @@ def _renew_manifest(disk: Disk, tree: Path) -> None:
 def erase_in_place(disk: Disk, place: Path, entry: int, photos: Iterable[str]) -> None:
     """The same in a second place: its backups, and the photos that they share."""
     gone = frozenset(photos)
-    shelves = [place, *(place / name for name in disk.names(place) if re.fullmatch(r"\d{16}-[a-z]+", name))]
+    shelves = [place, *(place / name for name in _backups_in(disk, place))]
     for tree in shelves:
         for path in tree_photos(disk, tree):
             if path.name in gone:
@@ -3821,15 +3834,16 @@ class Keeper:
         except (OSError, ContestError) as why:
             print(f"contest.py: {why}", file=sys.stderr, flush=True)
 
-    def backup(self, why: str) -> str:
+    def backup(self, why: str, spared: str = "") -> str:
         """Make a backup of all that is durable now, here and in the second place; returns its name.
 
+        spared   the name of one that must not go now, however old
         errors   Refused `backup_failed` (507): nothing destructive should be done now
         """
         with self._one_at_a_time:
             head, segments = in_pool(self._log_pool, self.desk.log.mark)
             try:
-                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why)
+                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why, frozenset([spared]))
             except (OSError, LogCorrupt) as fault:
                 raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
             self._backed_up = head.seq
@@ -4342,13 +4356,17 @@ def _erase_person(site: Site, ask: Ask) -> Answer:
 
 def _list_backups(site: Site, ask: Ask) -> Answer:
     names = reversed(backup_names(Disk(), site.folder))
-    return Answer({"backups": [{"name": n, "seq": int(n[:16]), "why": n[17:]} for n in names],
+    return Answer({"backups": [_backup_row(name) for name in names],
                    "second_place_fault": site.keeper.second_place_fault})
 
 
+def _backup_row(name: str) -> dict:
+    _, seq, why = name.split("-")
+    return {"name": name, "seq": int(seq), "why": why}
+
+
 def _make_backup(site: Site, ask: Ask) -> Answer:
-    name = site.keeper.backup("hand")
-    return Answer({"backup": {"name": name, "seq": int(name[:16]), "why": "hand"}}, 201)
+    return Answer({"backup": _backup_row(site.keeper.backup("hand"))}, 201)
 
 
 def _backup_tree(site: Site, name) -> Path:
@@ -4361,7 +4379,7 @@ def _send_backup(site: Site, ask: Ask) -> Answer:
     """One file with everything, as it is read: a contest of any size, a piece at a time."""
     name = ask.args["name"].removesuffix(".zip")
     tree = _backup_tree(site, name)
-    site.keeper.note_copy(f"downloaded as {name}.zip")
+    site.keeper.note_copy(ask.query.get("as") or f"downloaded as contest-{name}.zip")
     pieces, pool = archive(Disk(), tree), gevent.get_hub().threadpool
     headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="contest-{name}.zip"'}
     return Answer({}, stream=iter(lambda: in_pool(pool, next, pieces, None), None), headers=headers)
@@ -4378,13 +4396,10 @@ def _restore(site: Site, ask: Ask) -> Answer:
     to_seq = ask.form.get("to_seq")
     if to_seq is not None and not (isinstance(to_seq, int) or str(to_seq).isdigit()):
         raise Refused("bad_field", "to_seq is a whole number.", field="to_seq")
-    site.keeper.backup("restore")
+    site.keeper.backup("restore", spared=source.name)
     try:
-        in_pool(pool, check_backup, Disk(), source)
-        last = in_pool(pool, stage_restore, Disk(), site.folder, source, int(to_seq) if to_seq is not None else None,
+        last = in_pool(pool, prepare_restore, Disk(), site.folder, source, int(to_seq) if to_seq is not None else None,
                        secrets.token_hex(16), carried_over(site.state))
-        in_pool(pool, strip_staged, Disk(), site.folder, carried_over(site.state)["erased"])
-        in_pool(pool, order_restore, Disk(), site.folder)
     except LogCorrupt as why:
         raise Refused("not_a_backup", str(why)) from why
     finally:
@@ -4404,7 +4419,8 @@ def _health(site: Site, ask: Ask) -> Answer:
 
 
 def _ready(site: Site, ask: Ask) -> Answer:
-    reason = "draining" if site.draining else site.desk.read_only
+    room = shutil.disk_usage(site.folder).free >= site.settings.reserve_bytes
+    reason = "draining" if site.draining else site.desk.read_only or ("" if room else "The disk is nearly full.")
     return Answer({"ready": False, "reason": reason}, 503) if reason else Answer({"ready": True})
 
 
@@ -5135,7 +5151,8 @@ class _Verbs:
     def save_backup(self, file: str | Path, name: str = "") -> Path:
         """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
         file = Path(file)
-        replace_file(Disk(), file, self._stream(f"/api/backups/{name or self.backup()}.zip"))
+        told = urllib.parse.quote(str(file.resolve()))
+        replace_file(Disk(), file, self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}"))
         return file
 
     def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
@@ -5207,6 +5224,8 @@ class _Verbs:
         """
         form = {} if to_seq is None else {"to_seq": to_seq}
         if Path(source).suffix == ".zip":
+            if not Path(source).is_file():
+                raise Refused("no_such_backup", f"There is no file {source}.", 404)
             return self._ask("POST", "/api/restore", form, Path(source))["seq"]
         return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
 
@@ -5242,10 +5261,15 @@ class Contest(_Verbs):
         return self._answer("GET", path, None, None).stream
 
     def _answer(self, method: str, path: str, form: dict | None, upload: Path | None) -> Answer:
+        path, _, query = path.partition("?")
         route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": path})
-        digest = hashlib.sha256(upload.read_bytes()).hexdigest() if upload else ""
+        digest = ""
+        if upload:
+            with upload.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         form = orjson.loads(orjson.dumps(form or {}))
-        return route.does(self._server.site, Ask(Who("admin"), args, form, {}, form.pop("id", ""), "", upload, digest))
+        asked = dict(urllib.parse.parse_qsl(query))
+        return route.does(self._server.site, Ask(Who("admin"), args, form, asked, form.pop("id", ""), "", upload, digest))
 
 
 class Client(_Verbs):
@@ -5261,34 +5285,37 @@ class Client(_Verbs):
         """Nothing is held open between two requests."""
 
     def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+        body, kind, size = orjson.dumps(form or {}) if method != "GET" else None, "application/json", None
         if upload:
             boundary = secrets.token_hex(16)
-            body, kind = self._multipart(boundary, form or {}, upload), f"multipart/form-data; boundary={boundary}"
-        else:
-            body, kind = orjson.dumps(form or {}) if method != "GET" else None, "application/json"
-        with self._opened(method, path, body, kind) as answer:
+            head, end = self._around(boundary, form or {})
+            body, kind = (piece for part in ([head], Disk().pieces(upload), [end]) for piece in part), f"multipart/form-data; boundary={boundary}"
+            size = len(head) + upload.stat().st_size + len(end)
+        with self._opened(method, path, body, kind, size) as answer:
             return orjson.loads(answer.read())
 
     def _stream(self, path: str) -> Iterable[bytes]:
-        with self._opened("GET", path, None, "application/json") as answer:
+        with self._opened("GET", path, None, "application/json", None) as answer:
             while piece := answer.read(1 << 20):
                 yield piece
 
-    def _opened(self, method: str, path: str, body: bytes | None, kind: str):
+    def _opened(self, method: str, path: str, body, kind: str, size: int | None):
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": kind}
+        headers |= {} if size is None else {"Content-Length": str(size)}
         request = urllib.request.Request(self._url + path, body, headers, method=method)
         try:
-            return urllib.request.urlopen(request, timeout=60)
+            return urllib.request.urlopen(request, timeout=600)
         except urllib.error.HTTPError as no:
             with no:
                 error = orjson.loads(no.read())["error"]
             raise Refused(error["code"], error["message"], no.code) from None
 
     @staticmethod
-    def _multipart(boundary: str, form: Mapping, upload: Path) -> bytes:
+    def _around(boundary: str, form: Mapping) -> tuple[bytes, bytes]:
+        """What stands before and after the file in a multipart body."""
         parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in form.items()]
         parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="file"\r\n\r\n'.encode())
-        return b"".join([*parts, upload.read_bytes(), f"\r\n--{boundary}--\r\n".encode()])
+        return b"".join(parts), f"\r\n--{boundary}--\r\n".encode()
 
 
 def open(folder: str | Path = "data", **settings) -> Contest:
@@ -5312,6 +5339,28 @@ def connected(settings: Settings) -> Contest | Client:
         return Client(url, Secret(folder, Disk()).derive("key", "local"))
 
 
+def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None) -> int:
+    """Order the restore of a backup for a folder whose log cannot be read to its end; returns the seq it will end at.
+
+    What can be read of the damaged log still says which links are dead and who was erased.
+    """
+    disk, folder, state = Disk(), Path(settings.data).resolve(), State()
+    lock = FolderLock(folder, "")
+    try:
+        with contextlib.suppress(LogCorrupt, ContestError):
+            for _, _, line in Reader(disk, folder):
+                state = fold(state, fact_from_json(line.public, line.private))
+        tree = folder / "backups" / str(source)
+        if Path(source).suffix == ".zip":
+            tree = folder / "restoring-upload"
+            unpack(disk, Path(source), tree)
+        last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), carried_over(state))
+        disk.remove_tree(folder / "restoring-upload")
+        return last.seq
+    finally:
+        lock.release()
+
+
 def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda what, done, total: None) -> dict:
     """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
 
@@ -5320,6 +5369,8 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda wh
              "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "faults": [sentence]}
     """
     disk, folder = Disk(), Path(folder)
+    if not (folder / "wal").is_dir():
+        raise UsageError(f"There is no contest in {folder}.")
     faults: list[str] = []
     reader, state = Reader(disk, folder), State()
     try:
@@ -5327,8 +5378,13 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda wh
             state = fold(state, fact_from_json(line.public, line.private))
             if state.seq % 1000 == 0:
                 tell("log", state.seq, 0)
+        check_end(disk, folder, reader)
     except LogCorrupt as why:
         faults.append(str(why))
+    try:
+        read_own(disk, folder / "secret.json", dict, "key")
+    except (OSError, LogCorrupt) as why:
+        faults.append(f"{why}")
     torn = reader.tail.path.stat().st_size - reader.tail.end if reader.tail else 0
     log = {"epoch": reader.head.epoch, "seq": reader.head.seq, "hash": reader.head.hash, "segments": len(reader.segments),
            "torn_bytes": torn}
@@ -5518,9 +5574,13 @@ def _backup(settings: Settings, given) -> int:
 
 
 def _restore_from(settings: Settings, given) -> int:
-    with connected(settings) as contest:
-        seq = contest.restore(given.source, given.to_seq)
-    if isinstance(contest, Contest):
+    try:
+        with connected(settings) as contest:
+            seq = contest.restore(given.source, given.to_seq)
+        beside = isinstance(contest, Client)
+    except LogCorrupt:
+        seq, beside = restore_damaged(settings, given.source, given.to_seq), False
+    if not beside:
         Contest(settings).close()  # the start that puts the restored tree in place
     print(f"Restored up to seq {seq}. What was there before is kept in {settings.data}/kept.")
     return 0

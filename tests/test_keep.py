@@ -75,7 +75,7 @@ def test_one_is_made_at_the_end_and_before_a_category_is_deleted(data, photo):
         c.add_category("Sleeve")
         c._ask("DELETE", "/api/categories/sleeve")
         assert [b["why"] for b in c.backups()] == ["delete"]
-    assert [n[17:] for n in app.backup_names(app.Disk(), data)] == ["delete", "stop"]
+    assert [n.split("-")[2] for n in app.backup_names(app.Disk(), data)] == ["delete", "stop"]
 
 
 def test_a_refused_delete_makes_no_backup(data, photo):
@@ -92,7 +92,7 @@ def test_only_the_newest_stay_by_seq(data):
             c.add_category(f"C{number}")
             c.backup()
         names = [b["name"] for b in c.backups()]
-    assert len(names) == 12 and names[0].startswith(f"{14:016d}") and names[-1].startswith(f"{3:016d}")
+    assert len(names) == 12 and names[0] == "000014-14-hand" and names[-1] == "000003-3-hand"
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "photo", "manifest"])
@@ -174,6 +174,49 @@ def test_what_was_revoked_or_numbered_since_stays_so(data, photo):
         now = c._ask("GET", "/api/judges")["judges"]
         assert [j["id"] for j in now] == [judge] and now[0]["revoked"] and now[0]["link"] != old["link"]
         assert c.invite("Cid")["judge"]["id"] not in (judge, late)
+
+
+def test_a_damaged_log_is_replaced_in_place_and_what_it_says_of_dead_links_is_kept(data, photo):
+    with app.open(data) as c:
+        judge = fill(c, photo, 1)
+        name = c.backup()
+        c._ask("DELETE", f"/api/judges/{judge}")
+        c.add_category("Back")
+        c.add_category("Arms")
+    segment = next((data / "wal").iterdir())
+    segment.write_bytes(segment.read_bytes().replace(b'"back"', b'"bark"'))
+    report = verify(data)
+    assert not report["ok"] and run("serve", "--port", "0", data=data).returncode == 65
+    done = run("restore", name, data=data)
+    assert done.returncode == 0, done.stderr
+    with app.open(data) as c:
+        assert c._ask("GET", "/api/judges")["judges"][0]["revoked"] and [x["id"] for x in c.state()["categories"]] == ["sleeve"]
+
+
+def test_after_going_back_new_backups_stay_and_the_oldest_can_be_restored(data):
+    with app.open(data) as c:
+        for number in range(12):
+            c.add_category(f"C{number}")
+            c.backup()
+        assert c.restore(c.backups()[-1]["name"]) == 1
+    with app.open(data) as c:
+        assert len(c.state()["categories"]) == 1
+        c.add_category("New")
+        assert c.backup() in [b["name"] for b in c.backups()] and len(c.backups()) == 12
+
+
+def test_verify_says_what_makes_a_start_refuse(data, photo, tmp_path):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+    with pytest.raises(app.UsageError):
+        verify(tmp_path / "nothing")
+    segment = next((data / "wal").iterdir())
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:whole.rindex(b"\n", 0, -1) + 1])
+    assert "confirmed" in verify(data)["faults"][0]
+    segment.write_bytes(whole)
+    (data / "secret.json").write_bytes(b"")
+    assert "secret.json" in verify(data)["faults"][0]
 
 
 def test_an_interrupted_restore_is_finished_by_the_next_start(data, photo):
@@ -266,7 +309,7 @@ def test_a_restore_brings_nobody_back(data, photo, tmp_path):
         fill(c, photo, 2)
         archive = c.save_backup(tmp_path / "before.zip")
         copies = c.erase(101)
-        assert len(copies) == 1 and "downloaded" in copies[0]["where"]
+        assert [c_["where"] for c_ in copies] == [str(archive)]
         c.restore(archive)
     with app.open(data) as c:
         assert [e["collector"] for e in c.state()["entries"]] == ["", "Collector 1"]
@@ -342,7 +385,7 @@ def test_the_subcommands_say_the_same_with_and_without_a_server(server, photo, t
     assert beside.returncode == 0 and "holds everything" in beside.stdout, beside.stderr
     assert json.loads(run("verify", "--json", data=one.data).stdout)["ok"]
     erased = run("erase", "101", data=one.data)
-    assert "is erased" in erased.stdout and "downloaded as" in erased.stdout, erased.stderr
+    assert "is erased" in erased.stdout and str(tmp_path / "one.zip") in erased.stdout, erased.stderr
     one.stop()
     assert files_with(one.data, PERSON["collector"]) == []
     alone = run("restore", str(tmp_path / "one.zip"), "--to-seq", "1", data=one.data)
