@@ -112,6 +112,15 @@ def mark(page, marks: dict[str, float]) -> int:
     return number
 
 
+ON_DISK = """([judge, entry]) => new Promise((done) => {
+  const asked = indexedDB.open(`contest-judge-${judge}`);
+  asked.onsuccess = () => {
+    const db = asked.result, got = db.transaction("entries").objectStore("entries").get(entry);
+    got.onsuccess = () => { db.close(); done(got.result?.waiting?.marks ?? got.result?.sent?.wish.marks ?? null); };
+  };
+})"""
+
+
 def on(page, after: int) -> None:
     """Tap Next, and wait until another entry is there."""
     page.locator("[data-next]").click()
@@ -156,6 +165,7 @@ def kept_once(demo, page, wanted: dict[int, dict[str, float]]) -> None:
     assert {event["entry"] for event in given} == set(wanted)
 
 
+@pytest.mark.seconds(120)
 def test_a_judge_marks_five_entries_without_a_network(demo, page_at, shot):
     page = goto(page_at(*PHONE, errors=AWAY), demo.link("Frida"), "[data-rows]")
     assert urlsplit(page.url).path == "/judge"
@@ -171,6 +181,7 @@ def test_a_judge_marks_five_entries_without_a_network(demo, page_at, shot):
     expect(page.locator(".judge-count")).to_have_text("6 of 11 judged")
 
 
+@pytest.mark.seconds(120)
 def test_a_judge_marks_five_entries_while_the_server_is_dead(demo, page_at):
     page = goto(page_at(*PHONE, errors=AWAY), demo.link("Frida"), "[data-rows]")
     wanted = mark_six(page, demo.server.kill)
@@ -184,9 +195,11 @@ def test_marks_survive_a_closed_tab(demo, page_at):
     """What was marked without a network is still there in a new tab, and is sent from there."""
     page = goto(page_at(*PHONE, errors=AWAY), demo.link("Frida"), "[data-rows]")
     expect(page.locator(".judge-sync")).to_have_text("All sent")
+    judge = demo.judge("Frida")["id"]
     demo.server.kill()
     number = mark(page, sheet(3))
     expect(page.locator("[data-way]")).to_have_text("Saved on this phone")
+    until(lambda: page.evaluate(ON_DISK, [judge, number]) == sheet(3), what="the marks are not on the phone's disk")
     context = page.context
     page.close()
     demo.server.start()
@@ -232,6 +245,7 @@ def people(demo, number: int) -> list[str]:
     return [entry["collector"], entry["title"]]
 
 
+@pytest.mark.seconds(120)
 def test_the_reveal_from_slate_to_hold(demo, page_at, shot):
     category = demo.category("closed")
     third, second, first = demo.entries(category)[2:5]
@@ -303,6 +317,7 @@ def test_the_reveal_from_slate_to_hold(demo, page_at, shot):
 
 # The screen over restarts.
 
+@pytest.mark.seconds(120)
 def test_the_screen_outlives_the_server(demo, page_at, photo):
     screen = display_of(page_at, demo, errors=AWAY)
     status = screen.locator("[data-status]")
@@ -322,6 +337,7 @@ def test_the_screen_outlives_the_server(demo, page_at, photo):
 AWKWARD = ["<b>Bold</b> \"Quotes\" & 'Sons' </script><img src=x onerror=\"window.harmed=1\">", "{{7*7}} ${7*7} %s {number}", "🐉👩🏽‍🎤 Mika", "محمد الأمين القرطبي", "\u202eevil", "W" * 300]
 
 
+@pytest.mark.seconds(120)
 def test_awkward_names_stand_literally_everywhere(server, page_at, photo):
     demo = Demo(server())
     contest, category = "<i>Ink & \"Bone\"</i> 🐉", "<u>Großflächen</u> & 'Co' محمد"
@@ -436,6 +452,7 @@ def wire():
         one.close()
 
 
+@pytest.mark.seconds(120)
 def test_no_name_reaches_a_judge_or_a_screen_before_its_reveal(server, page_at, photo, wire):
     demo = Demo(server())
     demo.do("/api/contest", {"name": "Ink Days"}, "patch")
