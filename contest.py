@@ -1753,7 +1753,7 @@ def replace_file(disk: Disk, path: Path, chunks: Iterable[bytes]) -> None:
     disk.sync_folder(path.parent)
 
 
-def read_own(disk: Disk, path: Path, kind: type, *keys: str):
+def read_own(disk: Disk, path: Path, kind: type, *keys: str, advice: str = "A backup holds it."):
     """The JSON in one of our own small files.
 
     errors   LogCorrupt where it is not what we write
@@ -1763,7 +1763,7 @@ def read_own(disk: Disk, path: Path, kind: type, *keys: str):
         if type(found) is not kind or (kind is dict and not set(keys) <= set(found)):
             raise ValueError("it holds something else")
     except ValueError as why:
-        raise LogCorrupt(f"{path} cannot be read ({why}). A backup holds it.") from why
+        raise LogCorrupt(f"{path} cannot be read ({why}). {advice}") from why
     return found
 
 
@@ -1977,6 +1977,8 @@ class Log:
         except OSError as why:
             if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE):
                 raise _disk_full(why) from why
+            if why.errno in (errno.EACCES, errno.EPERM):
+                raise NotOurs(f"{why.filename or self.folder} is not ours to write: we are user {os.getuid()}.") from why
             raise SyncFailed(f"{self.folder}: the log cannot be begun ({why}).") from why
 
     def _cut_tail(self, tail: Tail) -> None:
@@ -2180,7 +2182,8 @@ def _settle(disk: Disk, path: Path) -> None:
 
 def _noted_head(disk: Disk, folder: Path) -> dict | None:
     path = folder / "HEAD"
-    return read_own(disk, path, dict, "epoch", "seq", "segment", "size") if disk.exists(path) else None
+    advice = "It only guards the log's end: if `verify` finds no other fault, remove it."
+    return read_own(disk, path, dict, "epoch", "seq", "segment", "size", advice=advice) if disk.exists(path) else None
 
 
 # Snapshots: only speed, all may be deleted.
@@ -2361,12 +2364,12 @@ def check_backup(disk: Disk, tree: Path) -> dict:
         raise LogCorrupt(f"{tree.name}: photo {min(missing)} and {len(missing) - 1} more are missing.")
     reader = Reader(disk, tree)
     deque(reader, maxlen=0)
-    if (reader.head.epoch, reader.head.seq) != (manifest["epoch"], manifest["seq"]) or reader.tail:
+    if reader.head != Head(manifest["epoch"], manifest["seq"], manifest["hash"]) or reader.tail:
         raise LogCorrupt(f"{tree.name}: its log ends at seq {reader.head.seq}, not {manifest['seq']}.")
     return manifest
 
 
-def copy_backup(disk: Disk, tree: Path, place: Path) -> None:
+def copy_backup(disk: Disk, tree: Path, place: Path, keep: int = 12) -> None:
     """Copy a backup to a second place, a stick or a mounted folder: photos once, then only new ones; checked there."""
     target, making = place / tree.name, place / f".{tree.name}"
     if disk.exists(target):
@@ -2381,10 +2384,14 @@ def copy_backup(disk: Disk, tree: Path, place: Path) -> None:
         ensure_folder(disk, shelf)
         if not disk.exists(shelf / path.name):
             replace_file(disk, shelf / path.name, disk.pieces(path))
-    link_photos(disk, place, making)
+    others = {path.name for path in tree_photos(disk, place)} - set(manifest["photos"])
+    link_photos(disk, place, making, frozenset(others))
     check_backup(disk, making)
     disk.rename(making, target)
     disk.sync_folder(place)
+    for old in _backups_in(disk, place)[:-keep]:
+        disk.rename(place / old, making)
+        disk.remove_tree(making)
 
 
 def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
@@ -2442,10 +2449,11 @@ def unpack(disk: Disk, file: Path, into: Path) -> None:
 _MOVED = ("wal", "snapshots", "contest.json", "HEAD", "erased.json", "photos", "secret.json", "carry.json")
 
 
-def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict) -> Head:
+def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict, same_key: bool) -> Head:
     """Build the tree that is to replace a data folder, in restoring/, out of a checked backup; returns where its log ends.
 
     to_seq   the last seq to bring back; None: all
+    same_key whether the backup is of the contest that it replaces
     epoch    random 32 hex: whoever saw the replaced future has to fetch the state anew
     carry    what must survive the restore: kept in carry.json until the first start has made it a line of the log
     errors   Refused `no_such_seq`; LogCorrupt where the source is damaged
@@ -2463,12 +2471,10 @@ def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, ep
     for path, size in ends.items():
         replace_file(disk, target / "wal" / path.name, disk.pieces(path, size))
     write_header(disk, target / "wal" / segment_name(last.seq + 1), epoch, last, "restore")
-    erased = {seq for tree in (folder, source) for seq in erased_seqs(disk, tree)}
-    same_key = disk.exists(folder / "secret.json") and (
-        orjson.loads(disk.read(folder / "secret.json"))["key"] == orjson.loads(disk.read(source / "secret.json"))["key"])
+    erased = {seq for tree in ((folder, source) if same_key else (source,)) for seq in erased_seqs(disk, tree)}
     replace_file(disk, target / "secret.json", disk.pieces((folder if same_key else source) / "secret.json"))
     replace_file(disk, target / "erased.json", [orjson.dumps(sorted(erased))])
-    replace_file(disk, target / "carry.json", [orjson.dumps(carry if same_key else {})])
+    replace_file(disk, target / "carry.json", [orjson.dumps(carry)])
     link_photos(disk, source, target, frozenset(carry.get("gone_photos", ())))
     disk.sync_folder(target)
     return last
@@ -2480,7 +2486,10 @@ def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, 
     Nobody is brought back whom an erasure since the backup has taken out.
     """
     check_backup(disk, source)
-    last = stage_restore(disk, folder, source, to_seq, epoch, carry)
+    keys = [read_own(disk, tree / "secret.json", dict, "key")["key"] for tree in (folder, source) if disk.exists(tree / "secret.json")]
+    same_key = len(keys) == 2 and keys[0] == keys[1]
+    carry = carry if same_key else {}  # another contest's numbers are other people
+    last = stage_restore(disk, folder, source, to_seq, epoch, carry, same_key)
     for entry in carry.get("erased", ()):
         strip_private(disk, folder / "restoring", entry)
     number = len(disk.names(folder / "kept")) + 1 if disk.exists(folder / "kept") else 1
@@ -2567,17 +2576,24 @@ def _renew_manifest(disk: Disk, tree: Path) -> None:
     replace_file(disk, tree / "manifest.json", [orjson.dumps(manifest | {"files": files, "photos": photos})])
 
 
-def erase_in_place(disk: Disk, place: Path, entry: int, photos: Iterable[str]) -> None:
-    """The same in a second place: its backups, and the photos that they share."""
-    gone = frozenset(photos)
-    shelves = [place, *(place / name for name in _backups_in(disk, place))]
-    for tree in shelves:
-        for path in tree_photos(disk, tree):
-            if path.name in gone:
-                disk.remove(path)
-        if disk.exists(tree / "wal"):
-            disk.remove(tree / "contest.json")
-            strip_private(disk, tree, entry)
+def erase_in_place(disk: Disk, place: Path, erased: Mapping[int, Iterable[str]]) -> None:
+    """The same in a second place: its backups, and the photos that they share. What was done there before is noted there.
+
+    erased   {entry: names of its photos}
+    """
+    done = set(read_own(disk, place / "erased-here.json", list)) if disk.exists(place / "erased-here.json") else set()
+    for entry, photos in erased.items():
+        if entry in done:
+            continue
+        for tree in (place, *(place / name for name in _backups_in(disk, place))):
+            for path in tree_photos(disk, tree):
+                if path.name in photos:
+                    disk.remove(path)
+            if disk.exists(tree / "wal"):
+                disk.remove(tree / "contest.json")
+                strip_private(disk, tree, entry)
+    if set(erased) - done:
+        replace_file(disk, place / "erased-here.json", [orjson.dumps(sorted({*done, *erased}))])
 
 
 def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]) -> None:
@@ -2587,11 +2603,13 @@ def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]
         for path in tree_photos(disk, tree):
             if path.name in gone:
                 disk.remove(path)
-                disk.sync_folder(path.parent)
         if tree != folder:
             disk.remove(tree / "contest.json")
             disk.remove_tree(tree / "snapshots")
         strip_private(disk, tree, entry)
+        # Also where nothing was found: a crash may have come between an earlier try's rename and its sync.
+        for each in (tree / "wal", tree, *{path.parent for path in tree_photos(disk, tree)}):
+            disk.sync_folder(each)
     disk.remove_tree(folder / "quarantine")
     disk.remove_tree(folder / "restoring")
     disk.sync_folder(folder)
@@ -2607,6 +2625,8 @@ class FolderLock:
         """
         try:
             ensure_folder(Disk(), folder)
+            if not os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             self._file = os.fdopen(self._opened(folder / "LOCK"), "r+")
         except OSError as why:
             raise NotOurs(f"{folder} cannot be written by user {os.getuid()} ({why.strerror}).") from why
@@ -3856,6 +3876,7 @@ class Keeper:
         try:
             if not self._place.is_dir():
                 raise OSError(errno.ENOENT, "it is not there")
+            in_pool(self._pool, erase_in_place, self._disk, self._place, dict(self.desk.state.erased))
             in_pool(self._pool, copy_backup, self._disk, self.folder / "backups" / name, self._place)
             self.note_copy(str(self._place / name))
             self.second_place_fault = ""
@@ -3881,13 +3902,15 @@ class Keeper:
         known = self.desk.state.entries[entry]
         first = min(self.desk.state.private.get(entry, (0,)))
         self.backup("erase")
-        photos = [name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
+        photos = self.desk.state.erased.get(entry) or [
+            name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
         replace_file(self._disk, self.folder / "ERASING", [orjson.dumps({"entry": entry, "photos": photos})])
         outcome = self.desk.submit(order)
         self.finish_erasure()
         path = self.folder / "copies.json"
-        copies = orjson.loads(path.read_bytes()) if path.exists() else []
-        return outcome, [copy for copy in copies if copy["seq"] >= first]
+        copies = {copy["where"]: copy for copy in (orjson.loads(path.read_bytes()) if path.exists() else [])}
+        reached = f"{self._place}/" if self._place and self._place.is_dir() else "\0"
+        return outcome, [c for c in copies.values() if c["seq"] >= first and not c["where"].startswith(reached)]
 
     def finish_erasure(self) -> None:
         """Take an erased person's data out of every tree; at start this goes on with one that a crash interrupted."""
@@ -3913,7 +3936,7 @@ class Keeper:
         _, state, digest = desk.marks[0]
         save_snapshot(self._disk, self.folder, Head(state.epoch, state.seq, digest), state_parts(state))
         if self._place and self._place.is_dir():
-            erase_in_place(self._disk, self._place, intent["entry"], intent["photos"])
+            erase_in_place(self._disk, self._place, {intent["entry"]: intent["photos"]})
 
     def sweep(self) -> int:
         """Set aside photos that no entry names and that are older than a day; returns how many. A named one is never touched."""
@@ -5074,7 +5097,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        return self.listener.getsockname()[1] if self.listener else 0
+        return self.listener.getsockname()[1] if self.listener else self.settings.port
 
     @property
     def url(self) -> str:
