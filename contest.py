@@ -2304,11 +2304,12 @@ def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozense
 
 
 def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str,
-                spared: frozenset = frozenset(), keep: int = 12) -> str:
+                place: Path | None = None, spared: frozenset = frozenset(), keep: int = 12) -> str:
     """Make a backup of what is durable up to a head, check it, and let the oldest go; returns its name.
 
     segments  as Log.mark gives them: files that may have grown since
     why       "timer", "stop", "hand", or the command that it comes before: "delete", "erase", "restore"
+    place     the second place, whose numbers are not given again
     spared    names that stay whatever their age: what a restore is about to read
     keep      how many backups stay (count)
     errors    OSError, LogCorrupt where it cannot be read back; an old one goes only after that
@@ -2326,7 +2327,8 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     replace_file(disk, making / "manifest.json", [orjson.dumps(manifest)])
     check_backup(disk, making)
     known = backup_names(disk, folder)
-    name = f"{int(known[-1][:6]) + 1 if known else 1:06d}-{head.seq}-{why}"
+    taken = known + (_backups_in(disk, place) if place and disk.exists(place) else [])
+    name = f"{1 + max((int(each[:6]) for each in taken), default=0):06d}-{head.seq}-{why}"
     disk.rename(making, backups / name)
     disk.sync_folder(backups)
     for old in [each for each in known if each not in spared][:max(0, len(known) + 1 - keep)]:
@@ -2480,14 +2482,20 @@ def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, ep
     return last
 
 
+def _key_of(disk: Disk, tree: Path) -> str:
+    """The key of a tree's contest; "" for one that cannot be read, which is never that of a whole backup."""
+    with contextlib.suppress(LogCorrupt, OSError):
+        return read_own(disk, tree / "secret.json", dict, "key")["key"]
+    return ""
+
+
 def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict) -> Head:
     """Check a backup, stage it, and order that it replaces the data folder's tree at the next start; returns where it ends.
 
     Nobody is brought back whom an erasure since the backup has taken out.
     """
     check_backup(disk, source)
-    keys = [read_own(disk, tree / "secret.json", dict, "key")["key"] for tree in (folder, source) if disk.exists(tree / "secret.json")]
-    same_key = len(keys) == 2 and keys[0] == keys[1]
+    same_key = _key_of(disk, folder) == _key_of(disk, source)
     carry = carry if same_key else {}  # another contest's numbers are other people
     last = stage_restore(disk, folder, source, to_seq, epoch, carry, same_key)
     for entry in carry.get("erased", ()):
@@ -3863,7 +3871,8 @@ class Keeper:
         with self._one_at_a_time:
             head, segments = in_pool(self._log_pool, self.desk.log.mark)
             try:
-                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why, frozenset([spared]))
+                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why, self._place,
+                               frozenset([spared]))
             except (OSError, LogCorrupt) as fault:
                 raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
             self._backed_up = head.seq
