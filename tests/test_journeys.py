@@ -59,6 +59,67 @@ def demo(server, tmp_path):
     return Demo(server(demos.copy(tmp_path / "data")))
 
 
+class Wire:
+    """A way to the server that keeps every byte that comes back over it: answers, photos and frames of sockets, as they were sent.
+
+    url     where a page goes instead of to the server
+    heard   a bytearray a connection
+    deaf    while it is set, what the server says is lost, and the connection with it: commands arrive, their answers do not
+    """
+
+    def __init__(self, server):
+        self.deaf = False
+        self._server = server.port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.heard: list[bytearray] = []
+        self._open: list[socket.socket] = [self._listening]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near = self._listening.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self._server))
+            except OSError:      # closed, with the test
+                return
+            self._open += [near, far]
+            self.heard.append(bytearray())
+            threading.Thread(target=self._carry, args=(near, far, None), daemon=True).start()
+            threading.Thread(target=self._carry, args=(far, near, self.heard[-1]), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, kept: bytearray | None) -> None:
+        """One way of a connection; `kept` takes what comes from the server."""
+        try:
+            while some := source.recv(1 << 16):
+                if kept is not None:
+                    if self.deaf:
+                        break
+                    kept += some
+                target.sendall(some)
+            target.shutdown(socket.SHUT_RDWR if self.deaf else socket.SHUT_WR)
+        except OSError:      # the other side is gone
+            pass
+
+    def close(self) -> None:
+        for one in self._open:
+            one.close()
+
+
+@pytest.fixture
+def wire():
+    """`wire(server)` is a Wire; all are closed with the test."""
+    opened: list[Wire] = []
+
+    def lay(server) -> Wire:
+        opened.append(Wire(server))
+        return opened[-1]
+
+    yield lay
+    for one in opened:
+        one.close()
+
+
 def display_of(page_at, demo, scene=".scene.wall", **options):
     """The big screen, live."""
     page = goto(page_at(*SCREEN, **options), demo.url + "/display", scene)
@@ -96,6 +157,26 @@ def test_a_phone_enters_a_tattoo_and_the_wall_shows_it(demo, page_at, photo, sho
     # The desk checks the entry in; the collector's page says so by itself.
     demo.do(f"/api/entries/{number}/check-in")
     expect(phone.locator("[data-state]")).to_have_text("You are checked in")
+
+
+def test_an_entry_whose_answer_is_lost_is_made_once(demo, page_at, photo, wire):
+    """The upload arrives and its answer does not: the phone sends again by itself, and is told the number of the same entry."""
+    way = wire(demo.server)
+    page = goto(page_at(*PHONE, errors=AWAY), way.url + "/submit", "[name=category]")
+    page.set_input_files("#photo-choose", photo)
+    page.locator("[name=category]").first.check()
+    page.get_by_label("Your name").fill("Łukasz")
+    page.locator("[name=consent]").check()
+    page.locator("[name=adult]").check()
+    expect(page.locator("[data-slot-state=chosen]")).to_be_visible()
+    way.deaf = True
+    page.get_by_role("button", name="Send entry").click()
+    expect(page.locator("[data-try]")).to_be_visible()
+    assert until(lambda: [entry for entry in demo.state()["entries"] if entry["collector"] == "Łukasz"])
+    way.deaf = False
+    expect(page.locator("[data-done]")).to_be_visible(timeout=OFFLINE)
+    entry, = [entry for entry in demo.state()["entries"] if entry["collector"] == "Łukasz"]
+    expect(page.locator("[data-done-number]")).to_contain_text(str(entry["number"]))
 
 
 # A judge marks without a network.
@@ -189,6 +270,21 @@ def test_a_judge_marks_five_entries_while_the_server_is_dead(demo, page_at):
     expect(page.locator(".judge-sync")).to_have_text("All sent", timeout=OFFLINE)
     assert same(page), "nothing was reloaded"
     kept_once(demo, page, wanted)
+
+
+def test_a_sheet_whose_answer_is_lost_is_given_once(demo, page_at, wire):
+    way = wire(demo.server)
+    page = goto(page_at(*PHONE, errors=AWAY), way.url + urlsplit(demo.link("Frida")).path, "[data-rows]")
+    expect(page.locator(".judge-sync")).to_have_text("All sent")
+    way.deaf = True
+    number = mark(page, sheet(2))
+    until(lambda: [event for event in demos.events(demo.server.data, "SheetGiven") if event["entry"] == number and event["marks"] == sheet(2)],
+          what="the sheet did not arrive")
+    expect(page.locator(".judge-sync")).to_contain_text("1 on this phone")
+    way.deaf = False
+    expect(page.locator(".judge-sync")).to_have_text("All sent", timeout=OFFLINE)
+    kept_once(demo, page, {number: sheet(2)})
+    assert same(page)
 
 
 def test_marks_survive_a_closed_tab(demo, page_at):
@@ -396,62 +492,6 @@ def test_awkward_names_stand_literally_everywhere(server, page_at, photo):
 FIELDS = ("title", "artist", "studio", "collector", "phone")
 
 
-class Wire:
-    """A way to the server that keeps every byte that comes back over it: answers, photos and frames of sockets, as they were sent.
-
-    url     where a page goes instead of to the server
-    heard   a bytearray a connection
-    """
-
-    def __init__(self, server):
-        self._server = server.port
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self.heard: list[bytearray] = []
-        self._open: list[socket.socket] = [self._listening]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near = self._listening.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self._server))
-            except OSError:      # closed, with the test
-                return
-            self._open += [near, far]
-            self.heard.append(bytearray())
-            threading.Thread(target=self._carry, args=(near, far, bytearray()), daemon=True).start()
-            threading.Thread(target=self._carry, args=(far, near, self.heard[-1]), daemon=True).start()
-
-    @staticmethod
-    def _carry(source: socket.socket, target: socket.socket, kept: bytearray) -> None:
-        try:
-            while some := source.recv(1 << 16):
-                kept += some
-                target.sendall(some)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def close(self) -> None:
-        for one in self._open:
-            one.close()
-
-
-@pytest.fixture
-def wire():
-    """`wire(server)` is a Wire; all are closed with the test."""
-    opened: list[Wire] = []
-
-    def lay(server) -> Wire:
-        opened.append(Wire(server))
-        return opened[-1]
-
-    yield lay
-    for one in opened:
-        one.close()
-
-
 @pytest.mark.seconds(120)
 def test_no_name_reaches_a_judge_or_a_screen_before_its_reveal(server, page_at, photo, wire):
     demo = Demo(server())
@@ -627,6 +667,6 @@ def test_the_password_is_asked_for_again_after_signing_out(demo, page_at):
     page.locator(".lines li").first.wait_for()
     page.goto(demo.url + "/admin#settings")
     page.get_by_role("button", name="Sign out").click()
-    until(lambda: not page.locator("[data-admin]").count(), what="still signed in")
+    page.wait_for_url(re.compile(r"/(login)?$"))
     page.goto(demo.url + "/admin")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()

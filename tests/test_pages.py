@@ -6,8 +6,6 @@ should, and a picture is left in build/screenshots/. Nothing in the console's er
 
 import json
 import re
-import secrets
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -31,7 +29,7 @@ MEASURE = """({least, important}) => {
   const found = [], width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) found.push(`the page is ${document.documentElement.scrollWidth} px wide in ${width}`);
   const seen = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true });
-  const named = (e) => `${e.tagName.toLowerCase()}${e.id && `#${e.id}`}${[...e.classList].map((c) => `.${c}`).join("")} "${(e.ariaLabel || e.innerText || e.value || "").slice(0, 40)}"`;
+  const named = (e) => `${e.tagName.toLowerCase()}${e.id && `#${e.id}`}${[...e.classList].map((c) => `.${c}`).join("")} "${(e.ariaLabel || e.innerText || e.value || "").replace(/\\s+/g, " ").slice(0, 40)}"`;
   const scrolls = (e) => { for (let p = e; p && p !== document.body; p = p.parentElement) if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true; return false; };
   for (const e of document.body.querySelectorAll("*")) {
     if (!seen(e)) continue;
