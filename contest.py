@@ -47,6 +47,7 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import types
@@ -3190,12 +3191,11 @@ class Hub:
         return self._audiences[name]
 
     def pass_over(self, seq: int, hash8: str) -> None:
-        """Count a line, at start, that is too old to be held: whoever stood before it has to fetch the state anew."""
+        """Count a line that is not told, at start since it is too old: whoever stood before it fetches the state anew."""
         self.seq, self.hash8 = seq, hash8
         self._hashes.append(hash8)
         for audience in self._audiences.values():
-            audience.held.clear()
-            audience.floor, audience.last, audience.floor_why = seq, seq, "ttl"
+            self._reset(audience, "ttl")
 
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
         """Tell a durable line's messages to every channel. Never waits.
@@ -3216,7 +3216,7 @@ class Hub:
                 encoded[key] = dumps([m for channel in key for m in told[channel]])
             frame = b'{"t":"ev","s":%d,"h":"%s","p":%d,"m":%s}' % (seq, hash8.encode(), audience.last, encoded[key])
             if len(frame) > FRAME_BYTES:
-                self._reset(audience)
+                self._reset(audience, "lapped")
                 continue
             audience.held.append((seq, audience.last, when, frame))
             audience.last = seq
@@ -3225,13 +3225,13 @@ class Hub:
         self._trim()
         self._pending.set()
 
-    def _reset(self, audience: Audience) -> None:
-        """A change too large for one frame: everybody of the audience fetches the state anew."""
+    def _reset(self, audience: Audience, why: str) -> None:
+        """Hold nothing before now: everybody of the audience fetches the state anew."""
         audience.held.clear()
-        audience.floor, audience.last, audience.floor_why = self.seq, self.seq, "lapped"
-        for peer in audience.peers:
+        audience.floor, audience.last, audience.floor_why = self.seq, self.seq, why
+        for peer in list(audience.peers):
             peer.sent = self.seq
-            self._send(peer, encode_frame(b'{"t":"reset","why":"lapped","s":%d}' % self.seq))
+            self._send(peer, encode_frame(b'{"t":"reset","why":"%s","s":%d}' % (why.encode(), self.seq)))
         audience.news.set()
         audience.news = gevent.event.Event()
 
@@ -3772,7 +3772,11 @@ class Desk:
         """Let the committed state move and publish: only now may anybody see it."""
         for (before, after, fact), digest in zip(told, self._hashes if told else ()):
             self.state, self._line_hash = after, digest
-            self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
+            try:
+                self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
+            except Exception:  # a fault of ours in telling: everybody fetches the state anew, and the desk goes on
+                traceback.print_exc()
+                self._pass_over(fact.seq, digest[:8])
         if told and time.monotonic() - self.marks[-1][0] > 5:
             self._mark()
 
@@ -5077,6 +5081,8 @@ class Server:
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent
         self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
+        if sys.platform == "linux":  # where a thread has a priority of its own: decoding gives way to everything else
+            self.photo_pool.apply(lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10))
         finish_restore(disk, self.folder)
         secret, hub = Secret(self.folder, disk), Hub(self.settings)
         if self.settings.admin_password and not secret.check_password(self.settings.admin_password):

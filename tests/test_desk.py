@@ -184,3 +184,11 @@ def test_a_snapshot_lies_behind_and_the_state_is_the_same_with_and_without(opene
     two.close()
     (tmp_path / "data" / "contest.json").unlink()
     assert opened().desk.state == state
+
+
+def test_a_fault_in_telling_does_not_stop_the_desk(opened, capfd):
+    one = opened()
+    one.desk._publish = lambda *_: 1 / 0
+    assert one.desk.submit(add()).new and one.passed_over == [1]
+    assert one.desk.submit(add("Back")).seq == 2
+    assert "ZeroDivisionError" in capfd.readouterr().err
