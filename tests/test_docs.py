@@ -449,7 +449,7 @@ def laptop_dies(here: Terminal):
     yield
     seen = []
     for data in (here.data, here.folder.with_name("second") / "data"):
-        with app.open(data) as c:
+        with app.connected(dataclasses.replace(app.Settings(), data=str(data))) as c:  # the second is served
             state = c.state()
             seen.append([state[k] for k in ("entries", "sheets", "categories")] + [[j["link"].rpartition("/")[2] for j in state["judges"]]])
     assert seen[0] == seen[1]
