@@ -3766,7 +3766,7 @@ class Desk:
         """Take nothing more, and let the process end once the callers have been told."""
         self.stopped = "The disk failed: the server stops. What was not answered may or may not have been kept."
         if self._on_fatal:
-            gevent.spawn(self._on_fatal, lost)
+            gevent.spawn_later(0.2, self._on_fatal, lost)
 
     def _show(self, told: list) -> None:
         """Let the committed state move and publish: only now may anybody see it."""
@@ -3824,9 +3824,10 @@ class Keeper:
     SNAPSHOT_LINES = 10_000
     STRAY_SECONDS = 24 * 3600
 
-    def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: str = ""):
+    def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: Path | None = None):
+        """second_place   a folder of this contest's own in the second place, made when the place is there"""
         self.desk, self._log_pool, self._pool, self.folder = desk, log_pool, pool, folder
-        self._place = Path(second_place) if second_place else None
+        self._place = second_place
         self._disk = desk.log.disk
         self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
         self._backed_up = self._snapshot_at = desk.state.seq
@@ -3887,8 +3888,9 @@ class Keeper:
         if self._place is None:
             return
         try:
-            if not self._place.is_dir():
+            if not self._place.parent.is_dir():
                 raise OSError(errno.ENOENT, "it is not there")
+            in_pool(self._pool, ensure_folder, self._disk, self._place)
             in_pool(self._pool, erase_in_place, self._disk, self._place, dict(self.desk.state.erased))
             in_pool(self._pool, copy_backup, self._disk, self.folder / "backups" / name, self._place)
             self.note_copy(str(self._place / name))
@@ -5095,7 +5097,9 @@ class Server:
         found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()
-        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder, self.settings.backup_folder)
+        place = Path(self.settings.backup_folder) / f"contest-{secret.derive('place', 'name')[:8]}"  # a stick may serve two contests
+        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder,
+                             place if self.settings.backup_folder else None)
         self.site.keeper = self.keeper
 
     def begin(self) -> None:

@@ -120,15 +120,31 @@ def test_a_second_place_gets_each_photo_once_and_a_missing_one_is_said(data, pho
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 1)
         first = c.backup()
-        assert app.check_backup(app.Disk(), place / first)["seq"] == 5
-        before = {p.name: p.stat().st_mtime_ns for p in (place / "photos").rglob("*.*")}
+        own, = place.iterdir()
+        assert app.check_backup(app.Disk(), own / first)["seq"] == 5
+        before = {p.name: p.stat().st_mtime_ns for p in (own / "photos").rglob("*.*")}
         c.add_category("Back")
         c.backup()
-        assert {p.name: p.stat().st_mtime_ns for p in (place / "photos").rglob("*.*")} == before and len(before) == 3
+        assert {p.name: p.stat().st_mtime_ns for p in (own / "photos").rglob("*.*")} == before and len(before) == 3
         shutil.rmtree(place)
         c.backup()
         assert "did not take the backup" in c._ask("GET", "/api/backups")["second_place_fault"]
     assert "did not take the backup" in capfd.readouterr().err
+
+
+def test_an_erasure_reaches_the_second_place_also_when_it_comes_back_later(data, photo, tmp_path):
+    place = tmp_path / "stick"
+    place.mkdir()
+    with app.open(data, backup_folder=str(place)) as c:
+        fill(c, photo, 2)
+        c.backup()
+        place.rename(tmp_path / "away")
+        assert [copy["where"].startswith(str(place)) for copy in c.erase(101)] == [True]
+        assert files_with(tmp_path / "away", *PERSON.values()) != []
+        (tmp_path / "away").rename(place)
+        c.backup()
+    assert files_with(tmp_path, *PERSON.values()) == [] and len(list(place.rglob("*-large.jpg"))) > 1
+    assert all(len(list(tree.rglob("*-large.jpg"))) == 1 for tree in place.glob("contest-*/*-hand"))
 
 
 # Restore.
