@@ -56,6 +56,7 @@ function failed(problem) {
   else soon(Math.min(30000, 2000 * 2 ** retry++) * (0.5 + Math.random() / 2));
   if (mine && !final) return;        // the footer says that this page is offline
   find("loading").hidden = true;
+  find("entry").hidden = true;
   find("failed").hidden = false;
   find("again").hidden = final;
   put(find("failed-words"), say(problem));

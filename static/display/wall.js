@@ -93,7 +93,7 @@ export class Wall {
     const all = shown(store);
     const open = store.contest.registration !== false;
     const newest = all.slice(-(open ? SMALL_CELLS : SMALL_CELLS + 1)).reverse();
-    this.name.textContent = store.contest.name;
+    this.name.textContent = store.contest.name || t("common.contest");
     this.count.textContent = all.length ? summary(store, all) : open ? t("display.empty") : "";
     const rest = Math.max(0, newest.length - 1 + (open ? 1 : 0));
     this.element.dataset.entries = newest.length;

@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState, icon } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { Dialog } from "/static/judge/dialog.js";
+import { isOut } from "/static/judge/model.js";
 
 const blobs = new Map();   // photo name -> blob URL
 
@@ -61,7 +62,7 @@ export function Photo({ entry }) {
   return html`
     <figure class="photo" data-photo ref=${figure}>
       <div class="photo-frame">
-        ${photos.length === 0 && html`<p class="photo-none">${t("judge.no-photo")}</p>`}
+        ${photos.length === 0 && html`<p class="photo-none">${t(isOut(entry) ? "common.no-photo" : "judge.no-photo")}</p>`}
         ${photos.length > 0 && html`
           <div class="photo-strip" ref=${strip} onScroll=${onScroll} onClick=${() => setOpen(true)}
             tabindex=${photos.length > 1 ? 0 : undefined} role=${photos.length > 1 ? "group" : undefined}
