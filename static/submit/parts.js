@@ -1,8 +1,6 @@
 // What /submit and /mine share: elements made by hand, icons, photos, the collector's own link.
 import { t } from "/static/words.js";
-import { shapes, frame } from "/static/icons.js";
-
-const SVG = "http://www.w3.org/2000/svg";
+import { iconElement } from "/static/icons.js";
 
 /** make("p", {class: "name", text: "Zoë"}, child, ...) -> Element. Text is never read as HTML; null and false leave an attribute out. */
 export function make(tag, attributes = {}, ...children) {
@@ -19,14 +17,7 @@ export function make(tag, attributes = {}, ...children) {
 /** Draws the icon that an element asks for by data-icon, before its words. */
 export function drawIcons(root = document) {
   for (const element of root.querySelectorAll("[data-icon]")) {
-    const svg = document.createElementNS(SVG, "svg");
-    for (const [key, value] of Object.entries(frame)) svg.setAttribute(key, value);
-    for (const [tag, attributes] of shapes[element.dataset.icon]) {
-      const part = document.createElementNS(SVG, tag);
-      for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
-      svg.append(part);
-    }
-    element.prepend(svg);
+    element.prepend(iconElement(element.dataset.icon));
     delete element.dataset.icon;
   }
 }
