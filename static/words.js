@@ -35,6 +35,9 @@ export function t(key, params = {}) {
 /** A time of day, "18:30". */
 export const time = (ms) => clock.format(new Date(ms));
 
+/** A day and a time of day. */
+export const moment = (ms) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(ms));
+
 /** A number as the language writes it; `digits` after the point. Not for entry numbers, which are names. */
 export const number = (x, digits) =>
   new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits ?? 2 }).format(x);

@@ -9,7 +9,11 @@ export const status = signal(live.status);
 export const loaded = signal(false);
 
 const changes = signal(0);
-live.on("state", () => { loaded.value = true; });
+live.on("state", () => {
+  // A restored contest may have another password: then this page is the public's, and says so after loading again.
+  if (live.store.me.role !== "admin") location.reload();
+  else loaded.value = true;
+});
 live.on("change", () => { changes.value++; });
 live.on("status", (now) => { status.value = now; announce(t(`live.${now}`)); });
 
@@ -19,10 +23,19 @@ export function store() {
   return live.store;
 }
 
-/** Say a change of state to those who cannot see it: one polite region for the whole page. */
+const said = [];
+
+/**
+ * Say a change of state to those who cannot see it: one polite region for the page, and one in a dialog, which silences the page.
+ * A moment later: a dialog that is about to close would take the words with it, and what comes together is said together.
+ */
 export function announce(text) {
-  const region = document.querySelector("[data-announce]");
-  if (region) region.textContent = text;
+  if (said.push(text) > 1) return;
+  setTimeout(() => {
+    const region = document.querySelector("dialog[open] [data-announce]") ?? document.querySelector("[data-announce]");
+    if (region) region.textContent = said.join(" ");
+    said.length = 0;
+  }, 100);
 }
 
 // --- Commands ---------------------------------------------------------------
@@ -31,13 +44,16 @@ export function announce(text) {
 // command has been answered the ids are dropped, because "hide" after "show" is a new wish, not a repeat of the first.
 const unknown = new Map();
 
+/** How long the server may take over what reads or writes every photo, in ms. */
+export const LONG = 600_000;
+
 /** Send a command; returns the answer. Errors are those of api.js. */
-export async function send(method, path, body = {}) {
+export async function send(method, path, body = {}, { timeout } = {}) {
   const asked = `${method} ${path} ${JSON.stringify(body)}`;
   const id = unknown.get(asked) ?? newId();
   unknown.set(asked, id);
   try {
-    const answer = await call(method, path, body, { id });
+    const answer = await call(method, path, body, { id, timeout });
     unknown.clear();
     if (status.value !== "live") take(answer);
     return answer;

@@ -1,9 +1,9 @@
 // /admin, Entries: find one, see where it stands, put it right.
 import { html, icon, useMemo, useSignal } from "/static/ui.js";
-import { t } from "/static/words.js";
-import { close, route, send, show, store } from "/static/admin/contest.js";
+import { t, moment } from "/static/words.js";
+import { LONG, close, route, send, show, store } from "/static/admin/contest.js";
 import { Act, Ask, Dialog, Head, EntryNumber, Problem, Thumb, isolated, names, photoOf, useAction } from "/static/admin/parts.js";
-import { found, isOut } from "/static/admin/model.js";
+import { found, isErased, isOut } from "/static/admin/model.js";
 
 const STATES = ["registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified"];
 const PAGE = 60;      // drawn at once; the rest on demand
@@ -35,12 +35,12 @@ function Row({ entry }) {
   return html`<li class="entry ${entry.hidden ? "entry-hidden" : ""}" data-entry=${entry.number}>
     <${Thumb} entry=${entry} />
     <h2 class="entry-number"><${EntryNumber} n=${entry.number} /></h2>
-    <div class="entry-names"><p class="entry-title" dir="auto">${entry.title || entry.collector}</p>
+    <div class="entry-names"><p class="entry-title" dir="auto">${isErased(entry) ? html`<span class="muted">${t("admin.erased")}</span>` : entry.title || entry.collector}</p>
       <p class="muted">${entry.title ? names(entry) : entry.artist && t("common.by", { artist: isolated(entry.artist) })}</p>${entry.studio && html`<p class="muted" dir="auto">${entry.studio}</p>`}</div>
     <p class="entry-category" dir="auto">${category?.name ?? entry.category}</p>
     <p class="entry-state"><span class="chip ${isOut(entry) ? "chip-bad" : entry.state === "registered" ? "" : "chip-good"}">${t(`entry-state.${entry.state}`)}</span>
-      ${entry.hidden && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
-    <div class="entry-do"><${Step} entry=${entry} /><${Hide} entry=${entry} />
+      ${entry.hidden && !isErased(entry) && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
+    <div class="entry-do"><${Step} entry=${entry} />${!isErased(entry) && html`<${Hide} entry=${entry} />`}
       <button type="button" class="button button-quiet" data-do="change-entry" onClick=${() => show(EntryDialog, { number: entry.number })}>${icon("pencil")}<span class="visually-hidden">${t("admin.change-of", { name: t("common.entry", { number: entry.number }) })}</span></button></div>
   </li>`;
 }
@@ -90,18 +90,37 @@ export function EntryDialog({ number }) {
     <div class="entry-sheet">
       <div class="entry-photo">
         <div class="photo">${photo ? html`<img src=${photo} alt=${t("common.photo-of", { number })} />` : html`<span class="thumb-none">${t("common.no-photo")}</span>`}<span class="number">${number}</span></div>
-        <p class="entry-state"><span class="chip">${t(`entry-state.${entry.state}`)}</span>${entry.hidden && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
-        <div class="buttons">${verbs.map((verb) => html`<${SetState} key=${verb} entry=${entry} verb=${verb} />`)}<${Hide} entry=${entry} />
+        <p class="entry-state"><span class="chip">${t(`entry-state.${entry.state}`)}</span>${entry.hidden && !isErased(entry) && html` <span class="chip">${t("entry-state.hidden")}</span>`}</p>
+        <div class="buttons">${verbs.map((verb) => html`<${SetState} key=${verb} entry=${entry} verb=${verb} />`)}${!isErased(entry) && html`<${Hide} entry=${entry} />`}
           ${verbs[0] !== "reinstate" && html`<${SetState} entry=${entry} verb="withdraw" look="button-stop" /><${SetState} entry=${entry} verb="disqualify" look="button-stop" />`}</div>
       </div>
-      <form onSubmit=${save}>
+      ${isErased(entry) ? html`<p class="muted">${t("admin.erased-text")}</p>` : html`<form onSubmit=${save}>
         <div class="field"><label for="edit-category">${t("admin.category")}</label><select id="edit-category" disabled=${open.length < 2} value=${typed.value.category} onChange=${set("category")}>
           ${open.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select></div>
         ${FIELDS.map((name) => html`<div class="field" key=${name}><label for="edit-${name}">${t(`admin.field-${name}`)}${name !== "collector" ? ` (${t("common.optional")})` : ""}</label>
           <input id="edit-${name}" type=${name === "phone" ? "tel" : "text"} dir="auto" autocomplete="off" required=${name === "collector"} maxlength=${name === "phone" ? 60 : 300} value=${typed.value[name]} onInput=${set(name)} /></div>`)}
         <${Problem} of=${saving.problem} />
-        <div class="dialog-foot"><button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
+        <div class="dialog-foot"><button type="button" class="button button-stop dialog-left" data-do="erase" onClick=${() => askErase(number)}>${icon("trash")}${t("admin.erase")}</button>
+          <button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
           <button class="button button-primary" data-do="save-entry" aria-busy=${saving.busy}>${t("common.save")}</button></div>
-      </form>
+      </form>`}
     </div><//>`;
+}
+
+// --- A person who wants to be forgotten ------------------------------------------------
+
+function askErase(number) {
+  let copies = [];
+  show(Ask, { stop: true, title: t("admin.erase-title", { number }), text: t("admin.erase-text"), list: ["names", "photos", "notes"].map((what) => t(`admin.erase-${what}`)), action: t("admin.erase"),
+    run: async () => { ({ copies } = await send("DELETE", `${path({ number })}/person`, {}, { timeout: LONG })); }, done: t("admin.said-erased", { number }),
+    then: () => show(Erased, { number, copies }) });
+}
+
+/** Done, and the copies that the server cannot reach: somebody has to go and erase those by hand. */
+function Erased({ number, copies }) {
+  return html`<${Dialog} title=${t("admin.erased-title", { number })}>
+    ${copies.length > 0 ? html`<p>${t("admin.copies")}</p>
+      <ul class="ask-list copies" data-copies>${copies.map((copy) => html`<li><strong><bdi>${copy.where}</bdi></strong><br /><span class="muted">${moment(copy.at)}</span></li>`)}</ul>`
+    : html`<p>${t("admin.no-copies")}</p>`}
+    <div class="dialog-foot"><button type="button" class="button" data-first onClick=${close}>${t("common.done")}</button></div><//>`;
 }

@@ -2,6 +2,8 @@
 
 const OUT = new Set(["no-show", "withdrawn", "disqualified"]);
 export const isOut = (entry) => OUT.has(entry.state);
+/** Every entry has a collector, until its person is erased. */
+export const isErased = (entry) => !entry.collector;
 
 /** The entries of a category that are judged. */
 export const pool = (store, category) => store.entriesOf(category.id).filter((entry) => !isOut(entry));

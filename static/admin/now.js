@@ -5,14 +5,16 @@ import { announce, send, show, store } from "/static/admin/contest.js";
 import { Act, Head, Next, Problem, StateChip, useAction } from "/static/admin/parts.js";
 import { CategoryDialog, TemplateDialog, focusMove } from "/static/admin/categories.js";
 import { coverage } from "/static/admin/model.js";
-import { usePresence } from "/static/admin/presence.js";
+import { fault, usePresence } from "/static/admin/presence.js";
 
 export default function Now() {
   const { contest, categories } = store();
   const arranging = useSignal(false);
+  const there = usePresence();
   return html`<${Head} title=${t("admin.now")} />
+    ${fault.value && html`<p class="notice notice-stop warn not-ready" data-not-ready>${icon("triangle-alert")} ${fault.value}</p>`}
     <${FirstSteps} />
-    ${contest.name && categories.length > 0 && html`<${Facts} />`}
+    ${contest.name && categories.length > 0 && html`<${Facts} there=${there} />`}
     ${categories.length > 0 && html`<ol class="lines">${categories.map((category, at) => html`<${Line} key=${category.id} category=${category} at=${at} of=${categories.length} arranging=${arranging.value} />`)}</ol>
       <div class="buttons"><button type="button" class="button" data-do="add-category" onClick=${() => show(CategoryDialog)}>${icon("plus")}${t("admin.add-category")}</button>
         <button type="button" class="button" data-do="template" onClick=${() => show(TemplateDialog)}>${icon("list-checks")}${t("admin.template")}</button>
@@ -55,9 +57,8 @@ const InviteFirst = () => html`<p class="muted">${t("admin.first-judge-text")}</
 
 // --- Facts of the whole contest ----------------------------------------------------
 
-function Facts() {
+function Facts({ there }) {
   const { contest, entries, judges } = store();
-  const there = usePresence();
   const seats = judges.filter((judge) => judge.role === "judge" && !judge.revoked);
   const here = there && new Set(there.connections.map((one) => one.audience).filter((audience) => seats.some((judge) => `judge:${judge.id}` === audience))).size;
   return html`<div class="facts">

@@ -39,8 +39,11 @@ export function Act({ look = "", label, hidden, glyph, path, method = "POST", bo
 
 // --- Dialogs ----------------------------------------------------------------
 
-/** A modal dialog, open as long as it is drawn. The focus goes to [data-first] or the first control, and back to where it was. */
-export function Dialog({ title, wide, children }) {
+/**
+ * A modal dialog, open as long as it is drawn. The focus goes to [data-first] or the first control, and back to where it was.
+ *   locked   it stays until what runs has ended: no way to close it
+ */
+export function Dialog({ title, wide, locked, children }) {
   const box = useRef(null);
   const opener = useRef(document.activeElement);
   useEffect(() => {
@@ -49,13 +52,16 @@ export function Dialog({ title, wide, children }) {
     return () => {
       const back = opener.current?.isConnected && opener.current !== document.body ? opener.current : document.querySelector("main h1");
       back?.focus({ preventScroll: true });
+      // Once in a while the page behind is still inert at this moment.
+      requestAnimationFrame(() => { if (document.activeElement === document.body) back?.focus({ preventScroll: true }); });
     };
   }, []);
   return html`<dialog ref=${box} class="admin-dialog ${wide ? "admin-dialog-wide" : ""}" aria-labelledby="dialog-title" data-dialog
-    onCancel=${(e) => { e.preventDefault(); close(); }}>
+    onCancel=${(e) => { e.preventDefault(); if (!locked) close(); }} onClose=${() => (locked ? box.current?.showModal() : close())}>
     <div class="dialog-head"><h2 id="dialog-title" dir="auto">${title}</h2>
-      <button type="button" class="button button-quiet" aria-label=${t("common.close")} onClick=${close}>${icon("x")}</button></div>
-    ${children}</dialog>`;
+      ${!locked && html`<button type="button" class="button button-quiet" aria-label=${t("common.close")} onClick=${close}>${icon("x")}</button>`}</div>
+    ${children}
+    <p class="visually-hidden" role="status" data-announce></p></dialog>`;
 }
 
 /**

@@ -1,15 +1,16 @@
-// /admin, Settings: the contest's name and rules, the password, the addresses to hand out.
+// /admin, Settings: the contest's name and rules, the password, the addresses to hand out, the backups.
 import { html, icon, useRef, useSignal } from "/static/ui.js";
 import { t } from "/static/words.js";
 import { announce, send, store } from "/static/admin/contest.js";
 import { Head, Problem, useAction } from "/static/admin/parts.js";
+import Backups from "/static/admin/backups.js";
 
 const LANGUAGES = ["en", "de", "es", "it", "fr"];
 /** A language in its own words: whoever looks for it knows those. */
 const languageName = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
 
 export default function Settings() {
-  return html`<${Head} title=${t("admin.settings")} /><div class="settings"><div><${Contest} /><${Password} /><${Session} /></div><${Addresses} /></div>`;
+  return html`<${Head} title=${t("admin.settings")} /><div class="settings"><div><${Contest} /><${Password} /><${Session} /></div><div><${Addresses} /><${Backups} /></div></div>`;
 }
 
 function Contest() {
