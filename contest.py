@@ -4078,7 +4078,7 @@ class Site:
         """A thing with what only this server knows: its address, and the links that are derived from its key."""
         if kind == "judge":
             return seen | {"link": self.join_link(seen["id"], seen["generation"])}
-        return seen | {"address": self.address} if kind == "contest" else seen
+        return seen | {"address": self.address, "languages": sorted(self.words)} if kind == "contest" else seen
 
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float) -> None:
         """Hand a line's messages to the hub, finished as a page would see them."""
@@ -5578,15 +5578,15 @@ def _print_addresses(server: Server) -> None:
     print(f"The contest is at {server.url}")
     for address in lan_addresses() if server.settings.host in ("0.0.0.0", "::") else []:
         print(f"  in this network at http://{address}:{server.port}")
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and server.site.secret.password:
         segno.make(server.site.address).terminal(compact=True)
     if not server.site.secret.password:
         if sys.stdout.isatty():
-            link = f"{server.site.address}/setup/{server.site.secret.new_setup_link(int(time.time() * 1000))}"
-            print(f"Choose the organiser's password (once, within 30 minutes): {link}")
-            segno.make(link).terminal(compact=True)
+            link = f"/setup/{server.site.secret.new_setup_link(int(time.time() * 1000))}"
+            segno.make(server.site.address + link).terminal(compact=True)
+            print(f"Choose the organiser's password (once, within 30 minutes): {server.url}{link}")
         else:
-            print("No password is set: `python contest.py setup-link` prints the link to choose one.")
+            print("No password is set: `.venv/bin/python contest.py setup-link` prints the link to choose one.")
     sys.stdout.flush()
 
 
@@ -5603,7 +5603,7 @@ def _demo(settings: Settings, given) -> int:
 def _setup_link(settings: Settings, given) -> int:
     """Print a setup link, through the running server if there is one."""
     with connected(settings) as contest:
-        print(f"Open this on the server within 30 minutes to choose the organiser's password: {contest.new_setup_link()}")
+        print(f"Open this within 30 minutes to choose the organiser's password: {contest.new_setup_link()}")
     return 0
 
 
