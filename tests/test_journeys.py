@@ -597,6 +597,9 @@ def test_the_first_run(server, page_at, tmp_path, shot):
 
     phone = goto(page_at(*PHONE), running.url + urlsplit(invited).path, "#main")
     expect(phone.locator(".judge-nothing")).to_contain_text("Fineline")
+    expect(phone.locator(".judge-sync")).to_have_text("All sent")
+    page.locator(".rail-nav [href='#now']").click()
+    page.locator(".rail-nav [href='#judges']").click()
     expect(page.locator("[data-judge] .seen")).to_have_text("Connected")      # the organiser sees the judge come in
     # The link is spent: the page can be opened, the password stays.
     late = goto(page_at(*PHONE, errors=["401"]), running.url + link, "h1")
