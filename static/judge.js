@@ -6,7 +6,6 @@ import { call } from "/static/api.js";
 import { Photo, fetchAhead, photoUrl, photosOf } from "/static/judge/photo.js";
 import { Sheet } from "/static/judge/sheet.js";
 import { Menu, worksOffline, NotTaken, Recusal, Conflict } from "/static/judge/menu.js";
-import { progress } from "/static/outbox.js";
 import * as model from "/static/judge/model.js";
 
 const AHEAD_MS = 1000;              // photos are fetched ahead once the page has settled
@@ -83,14 +82,14 @@ function Nothing() {
 
 function Slot() {
   const e = model.entry.value;
-  const way = progress(model.records.value.get(e.number));
+  const way = model.wayOf(e.number);
   const last = model.takesMarks(model.category.value) ? model.undo.value : null;
   const stage = model.contest.value.stage?.entry;
   const onStage = stage && stage !== e.number && model.entries.value.some((x) => x.number === stage);
   const about = last && model.category.value.criteria.find((criterion) => criterion.id === last.what);
   const mode = t(worksOffline() ? "judge.mode-offline" : "judge.mode");
   const seen = model.records.value.get(e.number)?.seen;
-  const words = { unsent: "judge.saved", refused: "judge.not-taken-short",
+  const words = { unkept: "judge.unkept", unsent: "judge.saved", refused: "judge.not-taken-short",
     sent: !seen?.late ? "judge.sent" : seen.counted ? "judge.sent-late" : "judge.sent-uncounted" }[way];
   return html`
     <div class="judge-slot">

@@ -178,6 +178,7 @@ export class Outbox {
   #epoch;
   #changed;
   #channel = null;
+  #unkept = new Map();    // entry -> changes of the judge that are not on disk yet
   #writing = new Map();   // entry -> writes under way: the copy in memory is ahead of the disk's
   #flying = new Set();    // entries with a request on its way
   #pauses = new Map();    // entry -> {tries, until}: the server answered, but not with an answer
@@ -219,7 +220,16 @@ export class Outbox {
     return n;
   }
 
-  edit(entry, wish) { return this.#change([entry.number], rules.edit(wish, entry.at, this.#epoch(), Date.now())); }
+  /** Whether the newest marks of an entry are on this phone's disk: a tab may be closed the moment that is said. */
+  kept(entry) { return !this.fragile && !this.#unkept.has(entry); }
+
+  async edit({ number, at }, wish) {
+    this.#unkept.set(number, (this.#unkept.get(number) ?? 0) + 1);
+    await this.#change([number], rules.edit(wish, at, this.#epoch(), Date.now()));
+    const left = this.#unkept.get(number) - 1;
+    if (left) this.#unkept.set(number, left); else this.#unkept.delete(number);
+    this.#changed();
+  }
   choose(entry, mine) { return this.#change([entry], rules.chosen(mine)); }
   dismiss(entry) { return this.#change([entry], rules.dismissed()); }
   again(entry) { return this.#change([entry], rules.again(Date.now())); }

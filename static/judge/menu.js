@@ -3,7 +3,6 @@ import { html, useState, icon } from "/static/ui.js";
 import { t, say } from "/static/words.js";
 import { Dialog } from "/static/judge/dialog.js";
 import { photoUrl, photosOf } from "/static/judge/photo.js";
-import { progress } from "/static/outbox.js";
 import * as model from "/static/judge/model.js";
 
 /** With a service worker the page itself comes without a network; on plain http there is none, so the tab must stay. */
@@ -81,14 +80,14 @@ function List({ category, here, onClose }) {
         ${model.entries.value.map((e) => {
           const judged = model.judgement(e, category);
           const photo = photosOf(e)[0];
-          const way = progress(model.records.value.get(e.number));
+          const way = model.wayOf(e.number);
           return html`
             <li key=${e.number}><button type="button" data-entry=${e.number} data-judgement=${judged} aria-current=${e === here ? "true" : undefined}
               onClick=${() => { model.goTo(e.number); onClose(); }}>
               ${photo ? html`<img src=${photoUrl(photo.thumb)} alt="" loading="lazy" width="44" height="44" />` : html`<span class="menu-blank"></span>`}
               <span class="number">${e.number}</span>
               <span class="menu-state">${icon(MARKS[judged])} ${judged === "out" ? t(`entry-state.${e.state}`) : t(`judge.is-${judged}`)}
-                ${way === "unsent" && html`<small data-unsent>${t("judge.saved")}</small>`}
+                ${["unkept", "unsent"].includes(way) && html`<small data-unsent>${t(way === "unsent" ? "judge.saved" : "judge.unkept")}</small>`}
                 ${way === "refused" && html`<small data-refused>${t("judge.not-taken-short")}</small>`}</span>
             </button></li>`;
         })}

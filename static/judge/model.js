@@ -1,6 +1,6 @@
 // What /judge knows: the contest as the live channel or the last visit left it, the outbox, and where the judge stands.
 import { signal, computed, batch } from "/static/ui.js";
-import { Outbox, shown } from "/static/outbox.js";
+import { Outbox, progress, shown } from "/static/outbox.js";
 
 const UNDO_MS = 10_000;
 
@@ -43,6 +43,12 @@ export const isOut = (e) => OUT.has(e.state);
 export const takesMarks = (c) => c?.state === "judging" || c?.state === "closed";
 
 export const sheetOf = (n) => shown(records.value.get(n));
+
+/** How far the newest marks of an entry are: "unkept" (in this tab only), or what `progress` says. */
+export function wayOf(n) {
+  const way = progress(records.value.get(n));
+  return way === "unsent" && !outbox.kept(n) ? "unkept" : way;
+}
 
 /** "out", "recused", "judged", "started" or "unjudged". */
 export function judgement(e, c) {

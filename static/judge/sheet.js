@@ -109,7 +109,7 @@ function Value({ criterion, scale, value, locked, onMark }) {
   };
   const onKey = (e) => {
     const input = e.currentTarget;
-    if (e.key === "Enter") { commit(); requestAnimationFrame(() => input.select()); }
+    if (e.key === "Enter") { commit(); requestAnimationFrame(() => { if (document.activeElement === input) input.select(); }); }
     if (e.key === "Escape") { setDraft(null); setWrong(false); }
   };
   const hint = t("judge.bounds", { lowest: inWords(scale.lowest), highest: inWords(scale.highest), step: inWords(scale.step) });
