@@ -3894,7 +3894,9 @@ class Keeper:
             in_pool(self._pool, erase_in_place, self._disk, self._place, dict(self.desk.state.erased))
             in_pool(self._pool, copy_backup, self._disk, self.folder / "backups" / name, self._place)
             self.note_copy(str(self._place / name))
-            self.second_place_fault = ""
+            # Also the empty mount point of a stick that is not plugged in.
+            same_disk = self._place.stat().st_dev == self.folder.stat().st_dev
+            self.second_place_fault = f"The second place {self._place.parent} lies on the contest's own disk." if same_disk else ""
         except (OSError, ContestError) as why:
             self.second_place_fault = f"The second place {self._place} did not take the backup ({why})."
             print(f"contest.py: {self.second_place_fault}", file=sys.stderr, flush=True)
