@@ -302,10 +302,10 @@ export class Outbox {
   }
 
   async #disk(work) {
-    const opening = this.#opened();
-    if (!opening) return undefined;
+    let opening = null;
     try {
-      return await work(await opening);
+      opening = this.#opened();      // throws where the browser has none, or forbids it
+      return opening ? await work(await opening) : undefined;
     } catch (error) {
       console.warn("IndexedDB failed", error);
       if (this.#db === opening) this.#db = null;
