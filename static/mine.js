@@ -1,6 +1,6 @@
 // /mine/LINK: a collector's own entry. The public channel says only that something happened to an entry; what it is comes
 // from /api/mine/LINK, which knows the names. So this page listens, and asks again when a message is about its entry.
-import { t, ready, say, has } from "/static/words.js";
+import { t, ready, say, has, number as figure } from "/static/words.js";
 import { call, newId } from "/static/api.js";
 import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
@@ -79,6 +79,7 @@ function placeOf({ number, category }) {
   }
 }
 
+const inFigures = (score) => (score == null ? "" : figure(score, 2));
 const placeWords = (place) => (has(`place.${place}`) ? t(`place.${place}`) : t("place.n", { place }));
 
 /** [headline, advice] for where the entry stands. */
@@ -100,7 +101,9 @@ function draw() {
   const [headline, advice] = words(entry, category);
   put(find("state"), headline);
   put(find("advice"), advice);
-  find("mine").dataset.stands = placeOf(entry) ? "won" : entry.state;
+  const won = placeOf(entry);
+  find("mine").dataset.stands = won ? "won" : entry.state;
+  find("mine").dataset.place = won?.place ?? "";
   document.title = `${headline} (${entry.number})`;
   drawSteps(entry, category);
   drawPicture(entry);
@@ -135,7 +138,7 @@ function drawPicture(entry) {
 
 function drawFacts(entry, category) {
   const rows = [["category", category.name, t(`category-state.${category.state}`)], ["collector", entry.collector], ["artist", entry.artist],
-    ["studio", entry.studio], ["tattoo-title", entry.title], ["phone", entry.phone], ["score", placeOf(entry)?.score]];
+    ["studio", entry.studio], ["tattoo-title", entry.title], ["phone", entry.phone], ["score", inFigures(placeOf(entry)?.score)]];
   find("facts").replaceChildren(...rows.filter(([, value]) => value).map(([name, value, more]) =>
     make("div", { class: "fact" }, make("dt", { text: t(`mine.${name}`) }),
       make("dd", {}, make("bdi", { text: value }), more && make("span", { class: "fact-more", text: more })))));

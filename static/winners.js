@@ -2,7 +2,7 @@
 // so that photos already on the page stay where they are.
 import { connect } from "./live.js";
 import { showStatus } from "./status.js";
-import { has, ready, t } from "./words.js";
+import { has, number as figure, ready, t } from "./words.js";
 
 const root = document.querySelector("[data-winners]");
 const drawn = new Map();      // category id -> {key: what was drawn, section}
@@ -17,6 +17,14 @@ function make(tag, attributes = {}, ...children) {
 
 const placeWords = (place) => (has(`place.${place}`) ? t(`place.${place}`) : t("place.n", { place }));
 const made = ({ artist, studio }) => [artist && t("common.by", { artist }), studio].filter(Boolean).join(", ");
+/** The server computes a score exactly and sends it with two places at most; here it always has two. */
+const inFigures = (score) => (score == null ? "" : figure(score, 2));
+/** The frame follows the photo, so that no thin bars stand beside it; only a very long or wide one stands on the mat. */
+function frame({ width, height }, ...children) {
+  const box = make("div", { class: "photo winner-photo" }, ...children);
+  box.style.setProperty("--ratio", Math.min(1, Math.max(2 / 3, width / height)).toFixed(4));
+  return box;
+}
 const wearer = (winner) => winner.collector || t("common.entry", { number: winner.number });
 
 function card(place, winner, shared) {
@@ -25,14 +33,14 @@ function card(place, winner, shared) {
   return make("li", { class: "winner", "data-entry": number },
     make("p", { class: `winner-place winner-place-${place}` }, make("b", { "aria-hidden": "true" }, String(place)), shared ? t("winners.shared", { place: placeWords(place) }) : placeWords(place)),
     photo
-      ? make("div", { class: "photo winner-photo" },
+      ? frame(photo,
         make("img", { src: `/photos/${photo.large}`, alt: title || t("common.photo-of", { number }), width: photo.width, height: photo.height, decoding: "async" }),
         make("span", { class: "number" }, make("span", { class: "visually-hidden" }, t("winners.entry")), ` ${number}`))
       : make("div", { class: "photo winner-photo winner-without" }, t("common.no-photo"), make("span", { class: "number" }, String(number))),
     make("h3", { class: `gothic winner-name${name.length > 40 ? " winner-name-long" : ""}`, dir: "auto" }, name),
     made(winner) ? make("p", { dir: "auto" }, made(winner)) : null,
     title ? make("p", { class: "muted", dir: "auto" }, title) : null,
-    score ? make("p", { class: "winner-score" }, t("winners.score", { score })) : null);
+    score == null ? null : make("p", { class: "winner-score" }, t("winners.score", { score: inFigures(score) })));
 }
 
 /** The places after the third, and, where the organiser publishes all, the entries without a place. */
@@ -43,7 +51,7 @@ function rest(rows) {
     make("thead", {}, make("tr", {}, ["place", "entry", "collector", "artist", "score"].map((name) => make("th", { scope: "col", class: name === "score" ? "figures" : null }, t(`winners.${name === "score" ? "score-head" : name}`))))),
     make("tbody", {}, rows.map(({ place, number, collector, artist, studio, score }) => make("tr", {},
       make("td", {}, place ? placeWords(place) : "-"), make("th", { scope: "row" }, String(number)),
-      cell(collector ?? ""), cell([artist, studio].filter(Boolean).join(", ")), cell(score ?? "", true))))));
+      cell(collector ?? ""), cell([artist, studio].filter(Boolean).join(", ")), cell(inFigures(score), true))))));
 }
 
 /** What a category has to show, as plain values; null before its first place is revealed. */

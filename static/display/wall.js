@@ -91,7 +91,7 @@ export class Wall {
   update(store) {
     this.store = store;
     const all = shown(store);
-    const open = store.contest.registration !== false;
+    const open = store.contest.registration !== false && store.categories.some((category) => category.state === "open");
     const newest = all.slice(-(open ? SMALL_CELLS : SMALL_CELLS + 1)).reverse();
     this.name.textContent = store.contest.name || t("common.contest");
     this.count.textContent = all.length ? summary(store, all) : open ? t("display.empty") : "";
