@@ -4,13 +4,14 @@
 PYTHON ?= python3
 STAGE ?= judging
 ARGS ?=
+ROUNDS ?= 200
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input
 DEMO_DATA ?= data-demo
 
-.PHONY: help run demo test bench clean
+.PHONY: help run demo test torture bench bench-store clean
 
 help:  ## print these lines
-	@sed -n 's/^\([a-z]*\):.*## /  make \1   /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
 
 run: .venv/.run  ## install what is needed, then serve the contest in data/
 	@deploy/serve.sh
@@ -25,8 +26,14 @@ test: .venv/.test  ## install what the tests need (Chromium too), then run the w
 	@sh tests/prepare.sh
 	@.venv/bin/python -m pytest $(ARGS)
 
-bench: .venv/.test  ## measure, print the figures and write docs/benchmarks.md
+torture: .venv/.test  ## the crash tests at full length: every sequence of four operations, 200 kills of a real server (ROUNDS=200)
+	@TORTURE=1 ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -o faulthandler_timeout=3600 tests/test_crash.py $(ARGS)
+
+bench: .venv/.test  ## measure the whole server, print the figures and write them into docs/benchmarks.md
 	@.venv/bin/python -m bench
+
+bench-store: .venv/.test  ## the same for the store alone, beside SQLite, TinyDB and others (some ten minutes)
+	@.venv/bin/python -m bench store
 
 clean:  ## remove what was installed and built here; data/ stays
 	rm -rf .venv build .pytest_cache .hypothesis

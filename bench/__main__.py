@@ -1,34 +1,70 @@
-"""`make bench`: every bench in turn; prints the figures and writes docs/benchmarks.md. No figure there is typed by hand."""
+"""`make bench` and `make bench-store`: every bench of a group in turn; prints the figures and writes the group's block in docs/benchmarks.md.
+
+    python -m bench             the whole server
+    python -m bench store       the store alone, beside others
+    python -m bench NAME ...    single parts, for whoever works on one; the document stays as it is
+"""
 
 import os
+import re
 import sys
 import time
 from importlib import import_module
 
 from bench.common import TOP, commit_hash, machine
 
-PARTS = {
-    "commits": "Commits a second, each on disk before it is answered",
-    "entries": "Entries a second, with many there already",
-    "sockets": "From a POST to 100 screens",
-    "start": "From a cold start to the first 200 on /ready",
+SERVER, STORE = "make bench", "make bench-store"
+GROUPS = {
+    SERVER: ("The whole server", {
+        "entries": "Entries a second, with many there already",
+        "sockets": "From a POST to 100 screens",
+        "start": "From a cold start to the first 200 on /ready",
+    }),
+    STORE: ("The store beside others", {
+        "commits": "Commits a second, each on disk before it is answered",
+        "recovery": "Recovery of a long log",
+        "snapshot": "Commits while a snapshot is written",
+    }),
 }
+DOCUMENT = TOP / "docs" / "benchmarks.md"
+HEAD = ("# Benchmarks\n\nWritten by `make bench` and `make bench-store`, not by hand.\n\n"
+        "Absolute figures move with the machine and with what else it does; the ratios are medians of rounds that ran in turn, and are what to compare.\n")
 
 
 def main(wanted: list[str]) -> None:
+    command = {(): SERVER, ("store",): STORE}.get(tuple(wanted))
+    if command is None:
+        titles = {name: title for _, parts in GROUPS.values() for name, title in parts.items()}
+        for name in wanted:
+            _part(name, titles[name])
+        return
     began, load = time.monotonic(), os.getloadavg()[0]
-    parts = []
-    for name in wanted or PARTS:
-        part = f"## {PARTS[name]}\n\n{import_module(f'bench.{name}').measure()}\n"
-        print(part, flush=True)
-        parts.append(part)
-    if wanted:
-        return   # a single part is for whoever works on it; the document holds one whole run
-    head = (f"# Benchmarks\n\nWritten by `make bench`, not by hand: {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit_hash()}, "
-            f"in {time.monotonic() - began:.0f} s.\nMachine: {machine()}; its load when this began: {load:.1f}.\n\n"
-            "Absolute figures move with the machine and with what else it does; the ratios are medians of rounds that ran in turn, and are what to compare.\n")
-    (TOP / "docs" / "benchmarks.md").write_text("\n".join([head, *parts]), "utf-8")
+    title, parts = GROUPS[command]
+    measured = [_part(name, parts[name]) for name in parts]
+    head = (f"## {title}\n\n`{command}`: {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit_hash()}, in {time.monotonic() - began:.0f} s.\n"
+            f"Machine: {machine()}; its load when this began: {load:.1f}.\n")
+    DOCUMENT.write_text(_with_block(DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else "", command, "\n".join([head, *measured])), "utf-8")
     print("Written: docs/benchmarks.md")
 
 
-main(sys.argv[1:])
+def _part(name: str, title: str) -> str:
+    part = f"### {title}\n\n{import_module(f'bench.{name}').measure()}\n"
+    print(part, flush=True)
+    return part
+
+
+def _with_block(text: str, command: str, block: str) -> str:
+    """The document with this command's block; the other command's stays as it was measured.
+
+    >>> _with_block("", SERVER, "new").count("new")
+    1
+    >>> _with_block(_with_block("", SERVER, "old"), SERVER, "new").count("old")
+    0
+    """
+    blocks = {name: found[1] for name in GROUPS if (found := re.search(f"<!-- {name} -->\n(.*?)\n<!-- end of {name} -->", text, re.S))}
+    blocks[command] = block
+    return "\n".join([HEAD, *(f"<!-- {name} -->\n{blocks[name]}\n<!-- end of {name} -->\n" for name in GROUPS if name in blocks)])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

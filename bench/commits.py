@@ -1,14 +1,10 @@
-"""Commits a second with 1, 10 and 100 writers: our log beside a bare append and SQLite, each synced before it answers.
+"""Commits a second with 1 to 1,000 writers: our log beside a bare append, SQLite, TinyDB and a rewritten file, each synced before it answers.
 
-The three stores start from the same records and are driven by the same committer, so that only the store differs.
+All stores start with the same records and are driven by the same committer, so that only the store differs.
 The desk has a committer of its own and does all the rest as well: rules, state, frames.
 """
 
-import os
-import secrets
-import sqlite3
 import time
-from pathlib import Path
 
 import gevent
 import orjson
@@ -16,12 +12,21 @@ from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
 import contest
-from bench.common import MARKS, asked, desk, folder, interleaved, median, ratio, rehearsal, table
+from bench.common import MARKS, TOP, asked, desk, folder, interleaved, median, ratio, rehearsal, table
+from bench.picture import bars
+from bench.stores import Append, OurLog, Rewrite, Sqlite, Tiny
 
-WRITERS = (1, 10, 100)
+WRITERS = (1, 10, 100, 1000)
+ALREADY = 10_000
 # Many short turns: what else the machine does then falls on all alike, and the median of the ratios leaves it out.
 SECONDS = 0.3
-ROUNDS = 25
+ROUNDS = 21
+# Those that write everything again for each batch need longer turns to have written at all, so they get fewer.
+SLOW_SECONDS = 1.0
+SLOW_ROUNDS = 5
+
+NAMES = {"append": "append + fdatasync", "sqlite": "SQLite", "log": "the log", "tinydb": "TinyDB", "rewrite": "rewriting data.json"}
+PICTURE = TOP / "docs" / "images" / "store.svg"
 
 
 def record(number: int) -> dict:
@@ -33,71 +38,43 @@ def record(number: int) -> dict:
     }
 
 
-class Append:
-    """The floor: JSON lines, one write and one fdatasync a batch; no hash, no chain, no recovery."""
-
-    def __init__(self, under: Path):
-        self.file = os.open(under / "lines.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def commit(self, records: list[dict]) -> None:
-        os.write(self.file, b"".join(orjson.dumps(one) + b"\n" for one in records))
-        getattr(os, "fdatasync", os.fsync)(self.file)
-
-    def close(self) -> None:
-        os.close(self.file)
-
-
-class Sqlite:
-    """WAL, synchronous=FULL, one transaction a batch: as durable as our log."""
-
-    def __init__(self, under: Path):
-        self.file = sqlite3.connect(under / "lines.db", check_same_thread=False, isolation_level=None)
-        self.file.execute("PRAGMA journal_mode=WAL")
-        self.file.execute("PRAGMA synchronous=FULL")
-        self.file.execute("CREATE TABLE log (seq INTEGER PRIMARY KEY, line BLOB NOT NULL)")
-
-    def commit(self, records: list[dict]) -> None:
-        self.file.execute("BEGIN")
-        self.file.executemany("INSERT INTO log (line) VALUES (?)", [(orjson.dumps(one),) for one in records])
-        self.file.execute("COMMIT")
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class OurLog:
-    """The contest's own log: hash chain, private part, recovery; the same class that serves."""
-
-    def __init__(self, under: Path):
-        self.log = contest.recover(under, contest.Disk(), secrets.token_hex(16)).log
-
-    def commit(self, records: list[dict]) -> None:
-        self.log.append([contest.encode_line(one, {}, "") for one in records], self.log.head.seq)
-
-    def close(self) -> None:
-        self.log.close()
-
-
 def measure() -> str:
-    """A Markdown part: commits a second of each, and the ratios to SQLite of the same rounds."""
-    rows = []
-    for writers in WRITERS:
-        found = interleaved({
-            "append": lambda: _store(Append, writers), "sqlite": lambda: _store(Sqlite, writers),
-            "log": lambda: _store(OurLog, writers), "desk": lambda: _desk(writers)}, ROUNDS)
-        rows.append([writers, *(median(found[name]) for name in ("append", "sqlite", "log", "desk")),
-                     f"{ratio(found['log'], found['append']):.2f}", f"{ratio(found['log'], found['sqlite']):.2f}"])
-    size = len(orjson.dumps(record(0)))
-    return (f"Records of {size} bytes as JSON; SQLite in WAL mode with synchronous=FULL, one transaction for all that wait. "
-            "`log` is the log alone; `desk` is the whole way of a judge's sheet: rules, log, state, frames.\n\n"
-            + table(["writers", "append + fdatasync", "SQLite", "log", "desk", "log : append", "log : SQLite"], rows))
+    """A Markdown part: commits a second of each, how many times the others' the log's are, and the picture of it."""
+    found = {writers: _turns(writers) for writers in WRITERS}
+    bars(PICTURE, "Commits a second", f"Each on disk before it is answered; {ALREADY:,} records there already. Each group has its own scale.",
+         {f"{writers:,} writer{'s' * (writers > 1)}": {NAMES[name]: median(found[writers][name]) for name in NAMES} for writers in WRITERS}, NAMES["log"])
+    figures = [[writers, *(median(found[writers][name]) for name in (*NAMES, "desk"))] for writers in WRITERS]
+    beside = [name for name in NAMES if name != "log"]
+    ratios = [[writers, *(_times(ratio(found[writers]["log"], found[writers][name])) for name in beside)] for writers in WRITERS]
+    return (f"![Commits a second of five stores with 1, 10, 100 and 1,000 writers; the figures stand in the table below](images/{PICTURE.name})\n\n"
+            f"Records of {len(orjson.dumps(record(0)))} bytes as JSON, {ALREADY:,} there already. All that wait share one batch, whatever the store: SQLite "
+            "(WAL, synchronous=FULL) makes one transaction of it, TinyDB and the rewriting of data.json (orjson, fsync, rename, fsync of the folder) write "
+            "everything once. TinyDB overwrites its only copy in place: a crash in the middle loses all. `the log` is the log alone; `the desk` is the whole way of "
+            "a judge's sheet: rules, log, state, frames.\n\n"
+            + table(["writers", *NAMES.values(), "the desk"], figures)
+            + f"\n\nHow many times the others' commits the log makes: medians of the ratios of {ROUNDS} rounds in turn, of {SLOW_ROUNDS} for the last two.\n\n"
+            + table(["writers", *(f"log : {NAMES[name]}" for name in beside)], ratios))
 
 
-def _store(kind, writers: int) -> float:
+def _times(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def _turns(writers: int) -> dict[str, list[float]]:
+    """Commits a second of every turn; the slow ones took part in the first rounds."""
+    fast = {"append": lambda: _store(Append, writers), "sqlite": lambda: _store(Sqlite, writers),
+            "log": lambda: _store(OurLog, writers), "desk": lambda: _desk(writers)}
+    slow = {"tinydb": lambda: _store(Tiny, writers, SLOW_SECONDS), "rewrite": lambda: _store(Rewrite, writers, SLOW_SECONDS)}
+    found, rest = interleaved(fast | slow, SLOW_ROUNDS), interleaved(fast, ROUNDS - SLOW_ROUNDS)
+    return {name: found[name] + rest.get(name, []) for name in found}
+
+
+def _store(kind, writers: int, seconds: float = SECONDS) -> float:
     with folder("commits") as under:
         store = kind(under)
         try:
-            return rate(store, writers)
+            store.commit([record(number) for number in range(ALREADY)])
+            return rate(store, writers, seconds)
         finally:
             store.close()
 
