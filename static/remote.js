@@ -58,9 +58,13 @@ function put(element, text) {
 
 class Remote {
   constructor(place, live, { category, mirror }) {
+    this.live = live;
     this.store = live.store;
     this.chosen = category;  // the category picked here; null: the one on the screen, or the first that waits
     this.last = null;        // the category whose reveal was on the screen last
+    this.lit = null;         // what the screen showed before it went black
+    this.dark = null;        // the category that was picked when it did
+    this.wasDark = false;
     this.under = false;      // a command is under way
     this.ahead = null;       // the answer to it, until the live channel brings the same
     this.ids = new Map();    // commands without an answer keep their id: sent again, they happen once
@@ -104,7 +108,8 @@ class Remote {
   }
 
   stageForm() {
-    this.number = make("input", { id: "remote-number", class: "input", inputmode: "numeric", pattern: "[0-9]*", autocomplete: "off", maxlength: "9", oninput: () => this.draw() });
+    this.number = make("input", { id: "remote-number", class: "input", inputmode: "numeric", pattern: "[0-9]*", autocomplete: "off", maxlength: "9", "aria-describedby": "remote-number-error", oninput: () => { this.fail(""); this.draw(); } });
+    this.wrong = make("p", { id: "remote-number-error", class: "field-error", role: "alert" });
     this.found = make("div", { class: "remote-found", hidden: true });
     this.onto = make("button", { type: "submit", class: "button", "data-key": "stage" });
     this.call = make("button", { type: "button", class: "button button-quiet", "data-key": "call", text: t("remote.call"), onclick: () => this.entry("call") });
@@ -112,25 +117,27 @@ class Remote {
     this.leave = make("button", { type: "button", class: "button button-quiet", "data-key": "leave-stage", text: t("remote.stage-leave"), onclick: () => this.send([["/api/stage", { entry: null }], ["/api/screen", { mode: "wall" }]]) });
     const onsubmit = (event) => {
       event.preventDefault();
-      const number = Number(this.number.value);
-      if (!this.number.value.trim() || !Number.isInteger(number)) return this.fail(t("remote.number-missing"));
+      const typed = this.number.value.trim(), number = Number(typed);
+      if (!typed || !Number.isInteger(number)) return this.fail(t("remote.number-missing"), this.wrong);
+      if (!this.store.entry(number)) return this.fail(t("remote.no-entry", { number: typed }), this.wrong);
       return this.send([["/api/stage", { entry: number }], ["/api/screen", { mode: "stage" }]]);
     };
     put(this.onto, t("remote.stage"));
     return make("form", { class: "remote-form", onsubmit, novalidate: true },
-      make("div", { class: "field" }, make("label", { for: "remote-number", text: t("remote.number") }), this.number),
+      make("div", { class: "field" }, make("label", { for: "remote-number", text: t("remote.number") }), this.number, this.wrong),
       this.found, make("div", { class: "buttons" }, this.onto, this.call, this.absent, this.leave));
   }
 
   messageForm() {
-    this.text = make("textarea", { id: "remote-text", class: "input", maxlength: "300", rows: "2", dir: "auto" });
+    this.text = make("textarea", { id: "remote-text", class: "input", maxlength: "300", rows: "2", dir: "auto", "aria-describedby": "remote-text-error", oninput: () => this.fail("") });
+    this.wordless = make("p", { id: "remote-text-error", class: "field-error", role: "alert" });
     const onsubmit = (event) => {
       event.preventDefault();
-      if (!this.text.value.trim()) return this.fail(t("remote.message-missing"));
+      if (!this.text.value.trim()) return this.fail(t("remote.message-missing"), this.wordless);
       return this.screen({ mode: "message", text: this.text.value.trim() });
     };
     return make("form", { class: "remote-form", onsubmit, novalidate: true },
-      make("div", { class: "field" }, make("label", { for: "remote-text", text: t("remote.message") }), this.text),
+      make("div", { class: "field" }, make("label", { for: "remote-text", text: t("remote.message") }), this.text, this.wordless),
       make("div", { class: "buttons" }, make("button", { type: "submit", class: "button", "data-key": "message", text: t("remote.message-show") })));
   }
 
@@ -143,7 +150,8 @@ class Remote {
   }
 
   go(goal) {
-    if (!goal) return undefined;
+    if (!goal || this.live.status !== "live") return undefined;
+    if (goal.wake) return this.screen(goal.wake);
     if (goal.resume) return this.screen({ mode: "reveal" });
     const body = { category: goal.category, step: goal.step };
     if (["stencil", "ink"].includes(goal.phase)) body.phase = goal.phase;
@@ -152,8 +160,7 @@ class Remote {
   }
 
   darken() {
-    const dark = this.shown.mode === "black";
-    return this.screen({ mode: !dark ? "black" : this.last ? "reveal" : "wall" });
+    return this.shown.mode === "black" ? undefined : this.screen({ mode: "black" });
   }
 
   screen(body) {
@@ -162,11 +169,15 @@ class Remote {
 
   entry(verb) {
     const number = Number(this.number.value);
-    return number ? this.send([[`/api/entries/${number}/${verb}`, {}]]) : this.fail(t("remote.number-missing"));
+    return number ? this.send([[`/api/entries/${number}/${verb}`, {}]]) : this.fail(t("remote.number-missing"), this.wrong);
   }
 
-  fail(text) {
-    put(this.error, text);
+  /** One message at a time, at its place; the next action takes it away. */
+  fail(text, place = this.error) {
+    for (const line of [this.error, this.wrong, this.wordless]) put(line, line === place ? text : "");
+    const field = { [this.wrong.id]: this.number, [this.wordless.id]: this.text }[place.id];
+    for (const input of [this.number, this.text]) input.setAttribute("aria-invalid", String(Boolean(text) && input === field));
+    if (text) field?.focus();
   }
 
   async send(commands) {
@@ -225,6 +236,9 @@ class Remote {
       if (this.last) this.chosen = null;      // somebody began another category: follow
       this.last = screen.category;
     }
+    if (screen.mode !== "black") this.lit = screen;
+    if (screen.mode !== "black" || !this.wasDark) this.dark = this.chosen;
+    this.wasDark = screen.mode === "black";
     const decided = store.categories.filter((category) => store.decision(category.id));
     const current = this.current(decided, screen);
     this.plan(decided, current, screen);
@@ -248,11 +262,17 @@ class Remote {
     this.forward = this.backward = null;
     this.steps = [];
     this.at = -1;
+    // Out of the black there is one way: to what was there before, or to the category that was picked meanwhile.
+    if (screen.mode === "black" && (!current || this.chosen === this.dark)) {
+      const lit = this.lit ?? { mode: this.last ? "reveal" : "wall" };
+      this.forward = { wake: lit.mode === "message" ? { mode: "message", text: lit.text } : { mode: lit.mode } };
+    }
     if (!current) return;
     const decision = this.store.decision(current);
     const goal = (step) => step && { ...step, category: current };
     this.steps = stepsOf(decision);
     this.at = positionOf(screen, current, this.steps);
+    if (this.forward) return;
     if (this.at < 0) {
       this.forward = screen.mode !== "reveal" && this.last === current ? { resume: true, category: current } : goal(entryStep(decision, this.steps));
       return;
@@ -263,7 +283,9 @@ class Remote {
   }
 
   label(goal) {
-    if (!goal) return t("remote.next-none");
+    if (this.live.status !== "live") return t(`remote.next-${this.live.status}`);
+    if (!goal) return t(this.pickField.hidden ? "remote.next-undecided" : "remote.next-none");
+    if (goal.wake) return t(`remote.wake-${goal.wake.mode}`);
     const category = this.store.category(goal.category)?.name ?? "";
     const decision = this.store.decision(goal.category);
     if (goal.resume) return t("remote.next-resume");
@@ -271,7 +293,7 @@ class Remote {
     if (goal.phase === "stencil") return t("remote.next-stencil", { place: placeWords(goal.place) });
     if (goal.phase === "ink") return t("remote.next-ink", { n: goal.entries.length });
     if (goal.phase === "none") return t("remote.next-no-award");
-    return winnersOf(decision) === 3 ? t("remote.next-hold-three") : t("remote.next-hold", { n: winnersOf(decision) });
+    return t({ 1: "remote.next-hold-one", 2: "remote.next-hold-both", 3: "remote.next-hold-three" }[winnersOf(decision)] ?? "remote.next-hold", { n: winnersOf(decision) });
   }
 
   /** "entry 118, Zoë, tattooed by Marta": what the host says. */
@@ -331,19 +353,21 @@ class Remote {
     put(this.next, this.under ? t("remote.sending") : this.label(this.forward));
     put(this.back, t("remote.back"));
     const dark = screen.mode === "black";
-    put(this.black, t(dark ? "remote.black-leave" : "remote.black"));
+    put(this.black, t("remote.black"));
     this.black.setAttribute("aria-pressed", String(dark));
     this.wall.setAttribute("aria-pressed", String(screen.mode === "wall"));
+    this.wall.hidden = dark;
     put(this.wall, t("remote.wall"));
     const off = (button, no) => button.setAttribute("aria-disabled", String(Boolean(no)));
-    off(this.next, this.under || !this.forward);
-    off(this.back, this.under || !this.backward);
-    for (const button of this.element.querySelectorAll("button:not([data-key=next], [data-key=back])")) off(button, this.under);
+    const away = this.live.status !== "live";
+    off(this.next, this.under || away || !this.forward);
+    off(this.back, this.under || away || !this.backward);
+    for (const button of this.element.querySelectorAll("button:not([data-key=next], [data-key=back])")) off(button, this.under || (dark && button === this.black));
   }
 
   drawScript(current, screen) {
     const goal = this.forward;
-    const spoken = goal && !goal.resume && ["stencil", "ink"].includes(goal.phase);
+    const spoken = goal && !goal.resume && !goal.wake && ["stencil", "ink"].includes(goal.phase);
     this.script.hidden = !spoken;
     put(this.script, spoken ? t("remote.next-line", { line: this.group(goal.place, goal.entries) }) : "");
     const lines = this.steps.filter((step) => step.phase === "ink").map((step) => ({ text: this.group(step.place, step.entries), now: screen.mode === "reveal" && screen.category === current && screen.place === step.place }));
@@ -359,11 +383,11 @@ class Remote {
     const on = this.store.stage?.entry;
     this.leave.hidden = on == null;
     this.call.hidden = this.absent.hidden = !entry;
-    this.found.hidden = !this.number.value.trim();
+    this.found.hidden = !entry;
     const key = JSON.stringify([this.number.value.trim(), entry?.photo?.thumb, entry?.state, entry?.category, nameOf(entry)]);
     if (this.found.dataset.key === key) return;
     this.found.dataset.key = key;
-    if (!entry) return void this.found.replaceChildren(make("p", { class: "muted", text: t("remote.no-entry", { number: this.number.value.trim() }) }));
+    if (!entry) return void this.found.replaceChildren();
     this.found.replaceChildren(...[
       entry.photo && make("img", { src: `/photos/${entry.photo.thumb}`, alt: "" }),
       make("p", {}, make("strong", { dir: "auto", text: nameOf(entry) || t("remote.person-number", { number: entry.number }) }), make("br"),

@@ -370,7 +370,7 @@ def test_the_reveal_from_slate_to_hold(demo, page_at, shot):
     expect(scene).to_have_class(re.compile("slate"))
     hidden(third, second, first)
     left = [third, second, first]
-    for place, label in ((3, "Release 3rd place"), (2, "Release 2nd place"), (1, "Release 1st place")):
+    for place, label in ((3, "Show the drawing of 3rd place"), (2, "Show the drawing of 2nd place"), (1, "Show the drawing of 1st place")):
         number = left[0]
         step(label)
         expect(screen.locator(f".reveal[data-place='{place}'][data-phase=stencil]")).to_be_visible()
@@ -397,7 +397,7 @@ def test_the_reveal_from_slate_to_hold(demo, page_at, shot):
             expect(screen.locator(".winner-name")).to_have_count(0)
             host.locator("[data-key=black]").click()
             expect(screen.locator(".scene")).to_have_count(0)
-            host.locator("[data-key=black]").click()
+            step("Back to the reveal")
             expect(screen.locator(".reveal[data-place='3'][data-phase=stencil]")).to_be_visible()
             step("Show the name")
             expect(screen.locator(".reveal[data-place='3'][data-phase=ink] .winner-name")).to_have_text(names[number][0])
