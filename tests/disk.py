@@ -41,6 +41,10 @@ SECTOR = 512
 KINDS = [name for name in vars(Disk) if not name.startswith("_")]  # the kinds of operations
 
 
+#: which of the changes that were not synced a power cut keeps: "none", "all", the oldest n of each file and of the names, or a part by chance
+Keep = str | int | random.Random
+
+
 class Crash(BaseException):
     """The power went. No `except Exception` may live through that."""
 
@@ -69,13 +73,13 @@ class Content:
             found.append(changed(found[-1], at, data))
         return found
 
-    def kept(self, keep: "str | random.Random") -> bytes:
-        """What a power cut leaves: "none" of the changes, "all", or what chance says."""
+    def kept(self, keep: Keep) -> bytes:
+        """What a power cut leaves of the changes, see Keep."""
         versions = self.versions()
-        if keep == "none" or len(versions) == 1:
+        if not isinstance(keep, random.Random):
+            return versions[{"none": 0, "all": -1}[keep] if isinstance(keep, str) else min(keep, len(versions) - 1)]
+        if len(versions) == 1:
             return versions[0]
-        if keep == "all":
-            return versions[-1]
         sizes = {len(version) for version in versions}
         for old, new in itertools.pairwise(versions):
             sizes.update(range(-(-len(old) // SECTOR) * SECTOR, len(new), SECTOR))
@@ -85,7 +89,7 @@ class Content:
     def settle(self) -> None:
         self.durable, self.waiting = self.versions()[-1], []
 
-    def fail_to_settle(self, keep: "str | random.Random") -> None:
+    def fail_to_settle(self, keep: Keep) -> None:
         self.durable = self.kept(keep)
         self.waiting = [(len(self.cache), None)] if len(self.cache) != len(self.durable) else []  # the size is the file's, not a page's
 
@@ -137,12 +141,12 @@ class SimulatedDisk(Disk):
         self.operations, self.calls, self.version = 0, Counter(), 0
         self.misused: list[str] = []
         self.unsynced: list[str] = []
-        self._failing: dict[tuple[str, int], tuple[OSError, str | random.Random]] = {}
-        self._failing_keep: str | random.Random = "none"
+        self._failing: dict[tuple[str, int], tuple[OSError, Keep]] = {}
+        self._failing_keep: Keep = "none"
 
     # What the world does to it.
 
-    def fail(self, kind: str, nth: int = 1, number: int = errno.EIO, keep: "str | random.Random" = "none") -> None:
+    def fail(self, kind: str, nth: int = 1, number: int = errno.EIO, keep: Keep = "none") -> None:
         """Let the nth call of a kind from now fail with an errno; a sync that fails may still have written some sectors (`keep`)."""
         self._failing[kind, self.calls[kind] + nth] = OSError(number, os.strerror(number)), keep
 
@@ -192,12 +196,13 @@ class SimulatedDisk(Disk):
         """As the next process finds it after a kill -9: everything that was written is read."""
         return self.copy()
 
-    def after_crash(self, keep: "str | random.Random") -> "SimulatedDisk":
-        """As the machine finds it after a power cut that kept "none", "all" or a random part of what was not synced."""
+    def after_crash(self, keep: Keep) -> "SimulatedDisk":
+        """As the machine finds it after a power cut."""
         names: dict[int, dict[str, Node]] = {}  # of the folders that a change touches
         held_back: set[int] = set()
-        for change in self.waiting:
-            if keep == "none" or change.touches(held_back) or (keep != "all" and keep.random() < 0.5):
+        kept = {"none": 0, "all": len(self.waiting)}.get(keep, keep) if not isinstance(keep, random.Random) else None
+        for number, change in enumerate(self.waiting):
+            if change.touches(held_back) or (keep.random() < 0.5 if kept is None else number >= kept):
                 held_back.update(map(id, change.nodes))
             else:
                 _apply(change, lambda folder: names.setdefault(id(folder), dict(folder.safe)))

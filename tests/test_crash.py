@@ -1,8 +1,8 @@
 """Nothing acknowledged is ever lost: power cuts, kills, failing calls and rot, on a simulated disk and on a real server.
 
 On the simulated disk (tests/disk.py has its model) every sequence of up to four operations out of OPERATIONS is run, and at every
-disk operation of its last one (those before it are the last of a shorter sequence) the power is cut, keeping none, all or three
-seeded random parts of what was not synced. The suite runs all sequences of up to three and every 23rd of four; with TORTURE=1 all
+disk operation of its last one (those before it are the last of a shorter sequence) the power is cut, keeping none, all, only the first or
+three seeded random parts of what was not synced. The suite runs all sequences of up to three and every 23rd of four; with TORTURE=1 all
 of four, and nine random parts. Each kind of call is failed at every place it is made, over five folders a start can find.
 The real server is killed ROUNDS times (20).
 """
@@ -29,7 +29,7 @@ import contest as app
 from contest import Disk, Head, LogCorrupt, Recovered, Refused, Secret, SyncFailed, encode_line, recover, save_snapshot
 from tests.client import Http
 from tests.contests import command
-from tests.disk import KINDS, SECTOR, Crash, SimulatedDisk
+from tests.disk import KINDS, SECTOR, Crash, Keep, SimulatedDisk
 from tests.server import Server
 
 TORTURE = os.environ.get("TORTURE") == "1"
@@ -220,8 +220,8 @@ def check_backups(run: Run) -> None:
     assert not run.backups or (names and names[-1] >= run.backups[-1]), f"a backup was confirmed and is gone: {run.backups}, found {names}"
 
 
-def keeps(*name) -> "list[str | random.Random]":
-    return ["none", "all", *(random.Random(f"{name} {part}") for part in range(RANDOM_PARTS))]
+def keeps(*name) -> list[Keep]:
+    return ["none", "all", 1, *(random.Random(f"{name} {part}") for part in range(RANDOM_PARTS))]
 
 
 def power_cuts(names: Iterable[tuple[str, ...]], made: Callable[[], SimulatedDisk] = SimulatedDisk, most: int = 5) -> list[str]:
@@ -233,7 +233,7 @@ def power_cuts(names: Iterable[tuple[str, ...]], made: Callable[[], SimulatedDis
                 try:
                     goes_on(moment.on(moment.disk.after_crash(keep)))
                 except (AssertionError, app.ContestError, OSError) as why:
-                    where = f"{' > '.join(workload) or 'start'}, moment {number}, keeping {keep if which < 2 else which}"
+                    where = f"{' > '.join(workload) or 'start'}, moment {number}, keeping {keep if which < 3 else which}"
                     wrong.append(f"{where}: {type(why).__name__} {why}")
                     if len(wrong) >= most:
                         return wrong
@@ -254,8 +254,10 @@ def test_a_power_cut_in_longer_workloads_takes_nothing_that_was_acknowledged():
 
 @pytest.mark.seconds(300)
 def test_a_power_cut_while_backups_are_made_takes_neither_lines_nor_a_confirmed_backup():
-    sampled = sequences(WITH_BACKUPS, 3)[::1 if TORTURE else 5]  # 5 and the 7 operations have no divisor in common
-    assert power_cuts(names for names in [*sequences(WITH_BACKUPS, 1), *sequences(WITH_BACKUPS, 2), *sampled] if "backup" in names) == []
+    """All sequences of up to two operations with a backup among them, every fifth of three."""
+    sampled = sequences(WITH_BACKUPS, 3)[::1 if TORTURE else 5]
+    chosen = [*sequences(WITH_BACKUPS, 1), *sequences(WITH_BACKUPS, 2), *sampled]
+    assert power_cuts(names for names in chosen if "backup" in names) == []
 
 
 @pytest.mark.seconds(120)
@@ -276,7 +278,7 @@ def test_a_power_cut_or_a_kill_in_the_midst_of_recovery_takes_nothing_either():
     chosen = [("append 2", "rotate"), ("append 2", "append 1"), ("rotate", "restart"), ("note_head", "append 2")]
     for workload in workloads(2 if TORTURE else 1) + chosen:
         for number, moment in enumerate(moments(workload, SimulatedDisk)):
-            for keep in keeps(workload, number)[:3]:
+            for keep in keeps(workload, number)[::2]:
                 first = moment.disk.after_crash(keep)
                 for crash_at in itertools.count(1):
                     disk = first.copy()
@@ -338,7 +340,7 @@ def test_without_sync_the_same_power_cuts_lose_what_was_acknowledged(made):
     assert any("a start found []" in fault for fault in wrong), wrong
 
 
-def after_a_failed_sync(made: Callable[[], SimulatedDisk], keep: "str | random.Random") -> tuple[list[str], list[str]]:
+def after_a_failed_sync(made: Callable[[], SimulatedDisk], keep: Keep) -> tuple[list[str], list[str]]:
     """What the start after a failed sync accepted, and what the one after a power cut then finds."""
     run = Run(made())
     run.start()
@@ -543,6 +545,8 @@ def test_a_batch_that_was_refused_for_want_of_room_never_comes_back():
             assert full.status == 507
         run.in_flight = []
         survives(run, "room", room)
+        for writes in (2, 3):  # the writes, and not the cut
+            goes_on(Moment(run.disk, run.acknowledged, [], run.backups).on(run.disk.after_crash(writes)))
 
 
 class Contest:
@@ -566,6 +570,8 @@ class Contest:
         for name in names:
             self.add(name)
         self.desk.stop()
+        if self.unknown:
+            self.fatal.get(timeout=15)
         self.ended = self.fatal.ready()
 
     def add(self, name: str) -> None:
@@ -601,7 +607,6 @@ def test_the_desk_answers_every_failing_call_with_a_refusal_and_keeps_what_it_co
                 found = sorted(contest.names(contest.disk.after_crash(keep)))
                 assert found in (sorted(contest.confirmed), sorted(contest.confirmed + contest.unknown)), (nth, found)
             assert contest.ended or len(contest.refused) <= 1
-            assert contest.ended or not contest.unknown
             assert not contest.disk.misused
         finally:
             contest.end()
