@@ -1024,6 +1024,8 @@ def _change_entry(command, state):
 def _set_entry_state(command, state):
     entry = _entry(state, command.entry)
     reason = REASON("reason", command.reason)
+    if entry.number in state.erased and command.state not in OUT_STATES:
+        raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     if command.state == "disqualified" and not reason:
         raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
     return [EntryStateChanged(entry.number, command.state, reason)] if entry.state != command.state else []
@@ -4396,17 +4398,18 @@ def _erase_person(site: Site, ask: Ask) -> Answer:
 
 def _list_backups(site: Site, ask: Ask) -> Answer:
     names = reversed(backup_names(Disk(), site.folder))
-    return Answer({"backups": [_backup_row(name) for name in names],
+    return Answer({"backups": [_backup_row(site, name) for name in names],
                    "second_place_fault": site.keeper.second_place_fault})
 
 
-def _backup_row(name: str) -> dict:
+def _backup_row(site: Site, name: str) -> dict:
     _, seq, why = name.split("-")
-    return {"name": name, "seq": int(seq), "why": why}
+    made = (site.folder / "backups" / name / "manifest.json").stat().st_mtime
+    return {"name": name, "seq": int(seq), "why": why, "at": int(made * 1000)}
 
 
 def _make_backup(site: Site, ask: Ask) -> Answer:
-    return Answer({"backup": _backup_row(site.keeper.backup("hand"))}, 201)
+    return Answer({"backup": _backup_row(site, site.keeper.backup("hand"))}, 201)
 
 
 def _backup_tree(site: Site, name) -> Path:
