@@ -220,7 +220,8 @@ def axe():
     source = AXE.read_text("utf-8")
 
     def violations(page, *rules_off: str) -> list[str]:
-        page.evaluate(source)
+        if not page.evaluate("Boolean(window.axe)"):
+            page.evaluate(source)
         found = page.evaluate("off => axe.run(document, {rules: Object.fromEntries(off.map(r => [r, {enabled: false}]))})", list(rules_off))
         return [f"{violation['id']}: {violation['help']} at {node['target']}: {node['failureSummary']}"
                 for violation in found["violations"] for node in violation["nodes"]]

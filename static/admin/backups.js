@@ -1,6 +1,6 @@
 // /admin, Settings: the backups. A list to carry off this machine, and the way back to one of them.
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
-import { t, has, number, say, time } from "/static/words.js";
+import { t, has, number, say, moment } from "/static/words.js";
 import { Refused, Unreachable, call } from "/static/api.js";
 import { LONG, announce, ask, close, isOurs, live, send, show, store } from "/static/admin/contest.js";
 import { Dialog, Problem, useAction } from "/static/admin/parts.js";
@@ -11,7 +11,7 @@ const MEGABYTE = 1 << 20;
 
 /** "Backup 42", of the name 000042-1240-timer. */
 const called = ({ name }) => t("admin.backup-n", { number: parseInt(name, 10) });
-const after = ({ seq, at }) => `${t("admin.backup-after", { n: seq })}, ${time(at)}`;
+const after = ({ seq, at }) => `${t("admin.backup-after", { n: seq })}, ${moment(at)}`;
 const why = ({ why: kind }) => (has(`admin.backup-why-${kind}`) ? t(`admin.backup-why-${kind}`) : kind);
 
 export default function Backups() {
