@@ -9,6 +9,7 @@ import { Menu, worksOffline, NotTaken, Recusal, Conflict } from "/static/judge/m
 import * as model from "/static/judge/model.js";
 
 const AHEAD_MS = 1000;              // photos are fetched ahead once the page has settled
+const WANTED_MS = 6000;             // how long a row with a missing mark stands out
 const open = signal(null);          // "menu", "recuse" or {conflict: number}
 const landscape = signal(false);
 
@@ -135,8 +136,13 @@ function step(go) {
 
 function toMissing() {
   const row = document.querySelector("[data-row][data-unmarked]");
-  row?.scrollIntoView({ block: "center" });
-  row?.querySelector("[data-track] input").focus({ preventScroll: true });
+  if (!row) return;
+  row.scrollIntoView({ block: "center" });
+  // After a tap no browser draws a focus ring, and where all rows stand in sight nothing scrolls: so the row itself says "here".
+  for (const other of document.querySelectorAll("[data-wanted]")) delete other.dataset.wanted;
+  row.dataset.wanted = "";
+  setTimeout(() => { delete row.dataset.wanted; }, WANTED_MS);
+  row.querySelector("[data-track] input").focus({ preventScroll: true });
 }
 
 /** The thumbnails beside the criteria, on a tablet held across. */

@@ -8,6 +8,9 @@ import * as model from "/static/judge/model.js";
 /** With a service worker the page itself comes without a network; on plain http there is none, so the tab must stay. */
 export const worksOffline = () => Boolean(navigator.serviceWorker?.controller);
 
+/** A name inside a sentence, which keeps its own direction. */
+const isolated = (name) => `\u2068${name}\u2069`;
+
 const MARKS = { judged: "check", started: "ellipsis", unjudged: "square", recused: "user-x", out: "ban" };
 
 export function Menu({ onClose, onRecuse }) {
@@ -16,12 +19,13 @@ export function Menu({ onClose, onRecuse }) {
   return html`
     <${Dialog} class="menu" labelledby="menu-title" onClose=${onClose}>
       <header class="menu-head">
-        <h2 id="menu-title" dir="auto">${c ? c.name : t("judge.title")}</h2>
+        <div><h2 id="menu-title" dir="auto">${c ? c.name : t("judge.title")}</h2>
+          <p class="menu-me" data-me>${t("judge.me", { name: isolated(model.contest.value.me.name ?? "") })}</p></div>
         <button type="button" class="menu-close" data-close aria-label=${t("common.close")} onClick=${onClose}>${icon("x")}</button>
       </header>
       <div class="menu-body">
-        <${Categories} onClose=${onClose} />
         ${e && html`<${ThisEntry} key=${e.number} entry=${e} locked=${locked} onRecuse=${onRecuse} />`}
+        <${Categories} onClose=${onClose} />
         ${c && html`<${List} category=${c} here=${e} onClose=${onClose} />`}
         <${ThisPhone} />
       </div>
@@ -56,12 +60,6 @@ function ThisEntry({ entry, locked, onRecuse }) {
   return html`
     <section aria-labelledby="menu-entry">
       <h3 id="menu-entry">${t("judge.entry", { number: entry.number })}</h3>
-      ${!sheet.recused && html`
-        <label class="menu-note"><span>${t("judge.note")}</span>
-          <textarea class="input" data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
-            onInput=${(e) => { setNote(e.currentTarget.value); model.setNote(entry, e.currentTarget.value); }}></textarea>
-          <small id="menu-note-hint">${t("judge.note-hint")}</small>
-        </label>`}
       ${!closed && html`
         <div class="menu-actions">
           ${sheet.recused
@@ -69,6 +67,12 @@ function ThisEntry({ entry, locked, onRecuse }) {
             : html`<button type="button" class="button" data-recuse onClick=${onRecuse}>${icon("user-x")} ${t("judge.recuse")}</button>`}
           ${marked && !sheet.recused && html`<button type="button" class="button button-quiet" data-clear onClick=${() => model.clearMarks(entry)}>${t("judge.clear")}</button>`}
         </div>`}
+      ${!sheet.recused && html`
+        <label class="menu-note"><span>${t("judge.note")}</span>
+          <textarea class="input" data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
+            onInput=${(e) => { setNote(e.currentTarget.value); model.setNote(entry, e.currentTarget.value); }}></textarea>
+          <small id="menu-note-hint">${t("judge.note-hint")}</small>
+        </label>`}
     </section>`;
 }
 
