@@ -139,6 +139,7 @@ export function TemplateDialog() {
     const next = new Set(ticked.value);
     on ? next.add(key) : next.delete(key);
     ticked.value = next;
+    problem.value = "";
   };
   // One after the other, so that they stand in the list's order; what was added is unticked, and a second try adds the rest.
   const add = async (e) => {
@@ -146,7 +147,7 @@ export function TemplateDialog() {
     if (busy.value) return;
     problem.value = "";
     const wanted = TEMPLATE.filter((key) => ticked.value.has(key));
-    if (!wanted.length) { problem.value = t("admin.template-none"); return announce(problem.value); }
+    if (!wanted.length) return;
     try {
       for (const [at, key] of wanted.entries()) {
         busy.value = t("admin.template-adding", { at: at + 1, n: wanted.length });
@@ -171,8 +172,7 @@ export function TemplateDialog() {
       return html`<label class="choice" key=${key}><input type="checkbox" disabled=${has} checked=${has || ticked.value.has(key)} onChange=${(e) => tick(key, e.target.checked)} />
         <span>${t(`template.${key}`)}${has && html` <span class="muted">(${t("admin.template-there")})</span>`}</span></label>`;
     })}</div>
-    <p class="field-error" data-problem hidden=${!problem.value}>${problem}</p>
-    <div class="dialog-foot dialog-foot-stuck"><button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
-      <button class="button button-primary" data-do="add-template" aria-busy=${Boolean(busy.value)}>${busy.value || (n ? t("admin.template-add", { n }) : t("admin.add"))}</button></div>
+    <div class="dialog-foot dialog-foot-stuck"><p class="field-error dialog-left" data-problem hidden=${!problem.value}>${problem}</p><button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
+      <button class="button button-primary" data-do="add-template" disabled=${!n && !busy.value} aria-busy=${Boolean(busy.value)}>${busy.value || (n ? t("admin.template-add", { n }) : t("admin.add"))}</button></div>
   </form><//>`;
 }

@@ -1,6 +1,6 @@
 // /admin, Scores: the decision. It starts as the standings have it; to differ, or to decide early, needs a reason.
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
-import { t } from "/static/words.js";
+import { t, number } from "/static/words.js";
 import { announce, go, route, send, store } from "/static/admin/contest.js";
 import { EntryNumber, isolated, names, place, useAction } from "/static/admin/parts.js";
 import { alerts, beyond, joined, parted, placeOf, podium, pool, sameGroups, swapped, without } from "/static/admin/model.js";
@@ -45,6 +45,7 @@ function Editor({ category, table, decision, onClose }) {
 
   const differs = !sameGroups(groups, standing);
   const why = [differs && t("admin.why-differs"), table.provisional && t("admin.why-provisional", { n: table.missing.length }), table.unresolved.length > 0 && t("admin.why-unresolved")].filter(Boolean);
+  const scores = new Map(table.rows.map((row) => [row.entry, row.score]));
   const late = beyond(groups, category.places);
   const left = pool(now, category).filter((entry) => !groups.flat().includes(entry.number));
   const set = (next, words) => { touched.value = next; if (words) announce(words); };
@@ -61,8 +62,10 @@ function Editor({ category, table, decision, onClose }) {
   };
   return html`<section class="decide" aria-labelledby="decide-title"><form onSubmit=${save} noValidate>
     <h2 id="decide-title" tabindex="-1" ref=${heading}>${t("admin.decide")}</h2>
-    <p class="muted">${t("admin.decide-text", { n: category.places })}</p>
-    ${!groups.length ? html`<p class="notice" data-places tabindex="-1">${t("place.none")}</p>` : html`<ol class="places" data-places tabindex="-1">${groups.map((group, at) => html`<${Group} key=${group.join()} groups=${groups} at=${at} set=${set} over=${late >= 0 && at >= late} />`)}</ol>`}
+    <p class="gothic decide-category" dir="auto">${category.name}</p>
+    <p class="muted">${t("admin.decide-text", { n: category.places })} ${t(differs ? "admin.decide-differs" : "admin.decide-follows")}</p>
+    ${differs && category.show_scores && groups.length > 0 && html`<p class="warn" data-no-scores>${icon("triangle-alert")} ${t("admin.decide-no-scores")}</p>`}
+    ${!groups.length ? html`<p class="notice" data-places tabindex="-1">${t("place.none")}</p>` : html`<ol class="places" data-places tabindex="-1">${groups.map((group, at) => html`<${Group} key=${group.join()} groups=${groups} at=${at} set=${set} over=${late >= 0 && at >= late} scores=${scores} />`)}</ol>`}
     <div class="field-row decide-add">
       ${left.length > 0 && html`<div class="field"><label for="decide-add">${t("admin.decide-add")}</label><select id="decide-add" value="" onChange=${(e) => { if (e.target.value) set([...groups, [Number(e.target.value)]], t("admin.said-added", { number: e.target.value })); e.target.value = ""; }}>
         <option value="">${t("admin.choose-entry")}</option>${left.map((entry) => html`<option key=${entry.number} value=${entry.number}>${entry.number} ${names(entry)}</option>`)}</select></div>`}
@@ -78,7 +81,7 @@ function Editor({ category, table, decision, onClose }) {
   </form></section>`;
 }
 
-function Group({ groups, at, set, over }) {
+function Group({ groups, at, set, over, scores }) {
   const now = store();
   const group = groups[at], label = place(placeOf(groups, at));
   const move = (to) => {
@@ -92,6 +95,7 @@ function Group({ groups, at, set, over }) {
   return html`<li class="place ${over ? "place-over" : ""}" data-group=${group.join()}>
     <p class="place-name">${label}${group.length > 1 && html` <span class="muted">${t("place.shared")}</span>`}</p>
     <ul class="place-entries">${group.map((n) => html`<li key=${n}><${EntryNumber} n=${n} /><span>${now.entry(n) && names(now.entry(n))}</span>
+      <span class="place-score">${scores.has(n) && html`<span class="visually-hidden">${t("common.score")} </span>${number(scores.get(n), 2)}`}</span>
       <button type="button" class="button button-quiet" data-do="take-out" aria-label=${t("admin.take-out", { number: n })} onClick=${() => { set(without(groups, n), t("admin.said-taken-out", { number: n })); requestAnimationFrame(() => document.querySelector("[data-places]")?.focus()); }}>${icon("x")}</button></li>`)}</ul>
     <div class="buttons moves">
       <button type="button" class="button button-quiet" data-up disabled=${at === 0} aria-label=${t("admin.up", { name: label })} onClick=${() => move(at - 1)}>${icon("arrow-up")}</button>

@@ -5,7 +5,6 @@ import { announce, send, store } from "/static/admin/contest.js";
 import { Head, Problem, useAction } from "/static/admin/parts.js";
 import Backups from "/static/admin/backups.js";
 
-const LANGUAGES = ["en", "de", "es", "it", "fr"];
 /** A language in its own words: whoever looks for it knows those. */
 const languageName = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
 
@@ -18,6 +17,7 @@ function Contest() {
   const action = useAction();
   const typed = useSignal({}), saved = useSignal(false);      // only what was changed here: the rest may change elsewhere meanwhile
   const now = { ...contest, ...typed.value };
+  const languages = contest.languages ?? [contest.language];
   const set = (name, value) => {
     const { [name]: _, ...rest } = typed.value;
     typed.value = value === contest[name] ? rest : { ...rest, [name]: value };
@@ -35,8 +35,8 @@ function Contest() {
     <label class="choice" key=${value}><input type="radio" name=${name} checked=${now[name] === value} onChange=${() => set(name, value)} /><span>${t(`admin.${name}-${value}`)}</span></label>`)}</fieldset>`;
   return html`<form class="settings-form" onSubmit=${save}>
     <div class="field"><label for="contest-name">${t("admin.contest-name")}</label><input id="contest-name" dir="auto" required maxlength="120" autocomplete="off" value=${now.name} onInput=${(e) => set("name", e.target.value)} /></div>
-    <div class="field"><label for="contest-language">${t("admin.language")}</label><select id="contest-language" value=${now.language} onChange=${(e) => set("language", e.target.value)} aria-describedby="language-hint">
-      ${LANGUAGES.map((code) => html`<option key=${code} value=${code} lang=${code}>${languageName(code)}</option>`)}</select><p class="field-hint" id="language-hint">${t("admin.language-hint")}</p></div>
+    ${languages.length > 1 && html`<div class="field"><label for="contest-language">${t("admin.language")}</label><select id="contest-language" value=${now.language} onChange=${(e) => set("language", e.target.value)} aria-describedby="language-hint">
+      ${languages.map((code) => html`<option key=${code} value=${code} lang=${code}>${languageName(code)}</option>`)}</select><p class="field-hint" id="language-hint">${t("admin.language-hint")}</p></div>`}
     ${choices("wall", ["at-once", "checked-in"])}${choices("publish", ["placed", "all"])}
     <fieldset class="field"><legend class="field-label">${t("admin.switches")}</legend>
       ${["registration", "calm"].map((name) => html`<label class="choice" key=${name}><input type="checkbox" checked=${now[name]} onChange=${(e) => set(name, e.target.checked)} /><span>${t(`admin.${name}`)}</span></label>`)}</fieldset>
