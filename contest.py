@@ -723,19 +723,38 @@ def _head_to_head(group: list, totals: Mapping) -> list[list]:
 
     A beats B when, of the judges who scored both, more put A above B than B above A.
     """
-    def beats(a, b) -> bool:
-        common = [j for j in totals[a] if j in totals[b]]
-        return sum((totals[a][j] > totals[b][j]) - (totals[a][j] < totals[b][j]) for j in common) > 0
-
+    ranks = _ranks(group, totals)
+    beaten = {a: 0 for a in group}  # whom an entry beats, a bit each: duels of a thousand entries stay cheap
+    for i, a in enumerate(group):
+        for k in range(i + 1, len(group)):
+            b = group[k]
+            ahead = sum((ranks[a][j] > ranks[b][j]) - (ranks[a][j] < ranks[b][j]) for j in ranks[a] if j in ranks[b])
+            if ahead > 0:
+                beaten[a] |= 1 << k
+            elif ahead < 0:
+                beaten[b] |= 1 << i
     # A valid cut keeps the winners of more duels in front, so only that order needs trying.
-    wins = {a: sum(beats(a, b) for b in group if b != a) for a in group}
-    order = sorted(group, key=lambda e: -wins[e])
-    blocks, start = [], 0
-    for cut in range(1, len(order) + 1):
-        if cut == len(order) or all(beats(a, b) for a in order[start:cut] for b in order[cut:]):
-            blocks.append(sorted(order[start:cut]))
-            start = cut
+    bit = {e: 1 << i for i, e in enumerate(group)}
+    order = sorted(group, key=lambda e: -beaten[e].bit_count())
+    blocks, block, rest, by_all = [], [], (1 << len(group)) - 1, (1 << len(group)) - 1
+    for entry in order:
+        block.append(entry)
+        rest &= ~bit[entry]
+        by_all &= beaten[entry] | ~rest
+        if rest & ~by_all == 0:
+            blocks.append(sorted(block))
+            block = []
     return blocks
+
+
+def _ranks(group: list, totals: Mapping) -> dict:
+    """{entry: {judge: rank of the total among that judge's, higher is better}}: whole numbers compare faster than fractions."""
+    levels: dict = {}
+    for entry in group:
+        for judge, total in totals[entry].items():
+            levels.setdefault(judge, set()).add(total)
+    rank = {judge: {total: i for i, total in enumerate(sorted(found))} for judge, found in levels.items()}
+    return {entry: {judge: rank[judge][total] for judge, total in totals[entry].items()} for entry in group}
 
 
 def break_ties(groups: list[tuple[list, str | None]], steps: Iterable[tuple[str, Callable]]) -> list[tuple[list, str]]:
@@ -904,7 +923,9 @@ def _add_category(command, state):
     fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
     last = len(state.categories) + 1
     fields["position"] = min(fields.get("position", last), last)
-    return [CategoryAdded(slug(fields["name"], state.categories), fields)]
+    # Not the id of a deleted one that a judge's invitation still names.
+    taken = {*state.categories, *(c for j in state.judges.values() for c in j.categories or ())}
+    return [CategoryAdded(slug(fields["name"], taken), fields)]
 
 
 @_decide.register(ChangeCategory)
@@ -996,7 +1017,7 @@ def _submit_entry(command, state):
         raise Refused("adult_missing", "Only adults may enter.")
     if not command.photos:
         raise Refused("photo_missing", "The photo is missing.")
-    if not state.rules.registration and command.by == "public":
+    if not state.rules.registration and command.by.partition(":")[0] not in ("desk", "admin"):
         raise Refused("registration_closed", "Registration is closed.", 409)
     if found.state != "open":
         raise Refused("category_closed", f"{found.name} takes no more entries.", 409)
@@ -1014,7 +1035,11 @@ def _change_entry(command, state):
     target = changes.pop("category", entry.category)
     if target != entry.category:
         _category(state, target, "open", "judging")
-        _category(state, entry.category, "open", "judging", "closed")
+        source = _category(state, entry.category, "open", "judging", "closed")
+        scales = {(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step)
+                  for each in (source, state.categories[target])}
+        if state.sheets.get(entry.number) and len(scales) > 1:
+            raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
     changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
     return events + ([EntryChanged(entry.number, changes)] if changes else [])
@@ -1024,6 +1049,11 @@ def _change_entry(command, state):
 def _set_entry_state(command, state):
     entry = _entry(state, command.entry)
     reason = REASON("reason", command.reason)
+    role = command.by.partition(":")[0]
+    if entry.state in OUT_STATES and role == "host":
+        raise Refused("not_allowed", f"Entry {entry.number} is {entry.state}: that is not yours to change.", 403)
+    if entry.state in OUT_STATES and role == "public":
+        return []
     if entry.number in state.erased and command.state not in OUT_STATES:
         raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     if command.state == "disqualified" and not reason:
@@ -1077,7 +1107,9 @@ def _give_sheet(command, state):
 
 @_decide.register(RecuseJudge)
 def _recuse_judge(command, state):
-    entry, judge, _ = _seat(state, command.entry, command.judge)
+    entry, judge, found = _seat(state, command.entry, command.judge)
+    if found.state in ("decided", "announced"):
+        raise Refused("wrong_state", f"{found.name} is {found.state}: its standings stay.", 409)
     reason = REASON("reason", command.reason)
     now = _sheet(state, entry.number, judge.id)
     if command.recused == bool(now and now.recused):
@@ -1250,7 +1282,9 @@ def _undecided(state: State, category: str) -> State:
     """A state without a decision for a category, and a screen that does not show it."""
     if category not in state.decisions:
         return state
-    screen = Screen() if state.screen.category == category else state.screen
+    screen = state.screen
+    if screen.category == category:
+        screen = changed(screen, category="", step=0, mode="wall" if screen.mode == "reveal" else screen.mode)
     return changed(state, decisions=state.decisions.delete(category), screen=screen)
 
 
@@ -1339,7 +1373,11 @@ def _fold_contest_restored(event, state, fact):
 
 
 def _fold_winners_decided(event, state, fact):
-    made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores))
+    """A decision made again keeps the slate where it stands on the screen; a stencil of the one before gives way to it."""
+    shown = state.decisions[event.category].step if event.category in state.decisions else -1
+    made = Decision(event.category, tuple(map(tuple, event.places)), event.reason, Map(event.scores), shown)
+    if state.screen.category == event.category:
+        state = changed(state, screen=changed(state.screen, step=0, phase="ink"))
     state = _with(state, "categories", event.category, state="decided")
     return changed(state, decisions=state.decisions.set(event.category, made))
 
@@ -2266,6 +2304,7 @@ def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int,
 
 # Backups and other whole trees: made while lines go on coming, checked before they count.
 
+_PHOTO_NAME = re.compile(r"[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
 TREE_FILES = ("secret.json", "contest.json", "erased.json")
 _ARCHIVED = re.compile(r"manifest\.json|secret\.json|contest\.json|erased\.json|wal/wal-\d{16}\.jsonl"
                        r"|photos/[0-9a-f]{2}/[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
@@ -2285,7 +2324,7 @@ def tree_photos(disk: Disk, tree: Path) -> list[Path]:
     """The photo files of a tree."""
     folder = tree / "photos"
     shelves = [s for s in disk.names(folder) if re.fullmatch(r"[0-9a-f]{2}", s)] if disk.exists(folder) else []
-    return [folder / shelf / name for shelf in shelves for name in disk.names(folder / shelf)]
+    return [folder / shelf / name for shelf in shelves for name in disk.names(folder / shelf) if _PHOTO_NAME.fullmatch(name)]
 
 
 def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozenset()) -> list[str]:
@@ -2335,9 +2374,15 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     disk.rename(making, backups / name)
     disk.sync_folder(backups)
     for old in [each for each in known if each not in spared][:max(0, len(known) + 1 - keep)]:
-        disk.rename(backups / old, making)  # out by one rename: what bears a backup's name is whole
-        disk.remove_tree(making)
+        _let_go_of(disk, backups / old, making)
     return name
+
+
+def _let_go_of(disk: Disk, tree: Path, aside: Path) -> None:
+    """Remove a backup: out by one rename that is durable before the first file goes, so what bears its name is whole."""
+    disk.rename(tree, aside)
+    disk.sync_folder(tree.parent)
+    disk.remove_tree(aside)
 
 
 def backup_names(disk: Disk, folder: Path) -> list[str]:
@@ -2395,8 +2440,7 @@ def copy_backup(disk: Disk, tree: Path, place: Path, keep: int = 12) -> None:
     disk.rename(making, target)
     disk.sync_folder(place)
     for old in _backups_in(disk, place)[:-keep]:
-        disk.rename(place / old, making)
-        disk.remove_tree(making)
+        _let_go_of(disk, place / old, making)
 
 
 def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
@@ -2503,7 +2547,7 @@ def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, 
     last = stage_restore(disk, folder, source, to_seq, epoch, carry, same_key)
     for entry in carry.get("erased", ()):
         strip_private(disk, folder / "restoring", entry)
-    number = len(disk.names(folder / "kept")) + 1 if disk.exists(folder / "kept") else 1
+    number = 1 + max((int(name) for name in disk.names(folder / "kept") if name.isdigit()), default=0) if disk.exists(folder / "kept") else 1
     ensure_folder(disk, folder / "kept" / f"{number:04d}")
     replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": f"{number:04d}", "phase": "out"})])
     return last
@@ -2587,6 +2631,17 @@ def _renew_manifest(disk: Disk, tree: Path) -> None:
     replace_file(disk, tree / "manifest.json", [orjson.dumps(manifest | {"files": files, "photos": photos})])
 
 
+def _remove_photos(disk: Disk, tree: Path, gone: frozenset) -> None:
+    """Remove photos from a tree; every shelf is synced, also where an earlier try, cut short, has left none to remove."""
+    for path in tree_photos(disk, tree):
+        if path.name in gone:
+            disk.remove(path)
+    photos = tree / "photos"
+    for shelf in disk.names(photos) if disk.exists(photos) else []:
+        if re.fullmatch(r"[0-9a-f]{2}", shelf):
+            disk.sync_folder(photos / shelf)
+
+
 def erase_in_place(disk: Disk, place: Path, erased: Mapping[int, Iterable[str]]) -> None:
     """The same in a second place: its backups, and the photos that they share. What was done there before is noted there.
 
@@ -2597,12 +2652,12 @@ def erase_in_place(disk: Disk, place: Path, erased: Mapping[int, Iterable[str]])
         if entry in done:
             continue
         for tree in (place, *(place / name for name in _backups_in(disk, place))):
-            for path in tree_photos(disk, tree):
-                if path.name in photos:
-                    disk.remove(path)
+            _remove_photos(disk, tree, frozenset(photos))
             if disk.exists(tree / "wal"):
                 disk.remove(tree / "contest.json")
                 strip_private(disk, tree, entry)
+                disk.sync_folder(tree / "wal")
+            disk.sync_folder(tree)
     if set(erased) - done:
         replace_file(disk, place / "erased-here.json", [orjson.dumps(sorted({*done, *erased}))])
 
@@ -2611,15 +2666,13 @@ def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]
     """Take a person's private parts and photos out of every tree under a data folder, and what a torn write left."""
     gone = frozenset(photos)
     for tree in trees(disk, folder):
-        for path in tree_photos(disk, tree):
-            if path.name in gone:
-                disk.remove(path)
+        _remove_photos(disk, tree, gone)
         if tree != folder:
             disk.remove(tree / "contest.json")
             disk.remove_tree(tree / "snapshots")
         strip_private(disk, tree, entry)
         # Also where nothing was found: a crash may have come between an earlier try's rename and its sync.
-        for each in (tree / "wal", tree, *{path.parent for path in tree_photos(disk, tree)}):
+        for each in (tree / "wal", tree):
             disk.sync_folder(each)
     disk.remove_tree(folder / "quarantine")
     disk.remove_tree(folder / "restoring")
@@ -2990,6 +3043,7 @@ def _written(path: Path, picture: Image.Image, options: dict, sync: Callable[[in
 
 QUEUE_BYTES = 256 << 10
 FRAME_BYTES = 64 << 10
+MOST_FRAGMENTS = 1024
 FLUSH_SECONDS = 0.02
 SLICE = 256
 
@@ -3031,6 +3085,7 @@ class Frames:
     def __init__(self):
         self._bytes = bytearray()
         self._parts: list[bytes] = []  # a message in fragments
+        self._size = 0  # of the message so far, in bytes
         self._opcode = 0
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -3048,10 +3103,11 @@ class Frames:
                 raise BrokenFrame(Close.PROTOCOL, "a fragment out of order")
             self._opcode = opcode or self._opcode
             self._parts.append(payload)
-            if sum(map(len, self._parts)) > FRAME_BYTES:
-                raise BrokenFrame(Close.LARGE, "a message over 64 KiB")
+            self._size += len(payload)
+            if self._size > FRAME_BYTES or len(self._parts) > MOST_FRAGMENTS:
+                raise BrokenFrame(Close.LARGE, "a message over 64 KiB, or in too many pieces")
             if final:
-                whole, self._parts = b"".join(self._parts), []
+                whole, self._parts, self._size = b"".join(self._parts), [], 0
                 yield self._opcode, whole
 
     def _next(self) -> tuple[bool, int, bytes] | None:
@@ -3146,7 +3202,7 @@ class Peer:
     """One connected socket."""
 
     __slots__ = ("sock", "session", "audience", "cid", "page", "waiting", "frames", "sent", "heard", "beat",
-                 "born", "queue", "queued", "blocked_since", "reader", "writer", "closing", "address")
+                 "born", "queue", "queued", "owed", "blocked_since", "reader", "writer", "closing", "address")
 
     def __init__(self, sock, session: str, audience: str, address: str, now: float):
         self.sock, self.session, self.audience, self.address = sock, session, audience, address
@@ -3154,7 +3210,7 @@ class Peer:
         self.frames, self.sent = Frames(), -1  # -1: not greeted yet
         self.heard = self.beat = self.born = now
         self.queue: deque[memoryview] = deque()
-        self.queued, self.blocked_since = 0, 0.0
+        self.queued, self.owed, self.blocked_since = 0, 0, 0.0
         self.reader = self.writer = None
         self.closing = 0.0
 
@@ -3172,7 +3228,7 @@ class Hub:
         self._pending = gevent.event.Event()
         self._loops: list[gevent.Greenlet] = []
         self.lag_seconds = 0.0
-        self.counts = dict.fromkeys(("resumes", "resets", "slow_dropped", "heartbeat_timeouts", "replaced", "sent"), 0)
+        self.counts = dict.fromkeys(("resumes", "resets", "slow_dropped", "heartbeat_timeouts", "replaced"), 0)
         self.draining = False
 
     # What is published and held.
@@ -3192,10 +3248,14 @@ class Hub:
             self._audiences[name] = made
         return self._audiences[name]
 
+    def _note_hash(self, seq: int, hash8: str) -> None:
+        if seq - self._first == len(self._hashes):  # else it is there: a line that could not be told is passed over next
+            self._hashes.append(hash8)
+
     def pass_over(self, seq: int, hash8: str) -> None:
         """Count a line that is not told, at start since it is too old: whoever stood before it fetches the state anew."""
         self.seq, self.hash8 = seq, hash8
-        self._hashes.append(hash8)
+        self._note_hash(seq, hash8)
         for audience in self._audiences.values():
             self._reset(audience, "ttl")
 
@@ -3208,7 +3268,7 @@ class Hub:
         for channel in told:
             self.audience(channel)
         self.seq, self.hash8 = seq, hash8
-        self._hashes.append(hash8)
+        self._note_hash(seq, hash8)
         when, encoded = self.clock() - age_seconds, {}
         for audience in self._audiences.values():
             key = tuple(c for c in audience.channels if c in told)
@@ -3385,7 +3445,9 @@ class Hub:
         missed = audience.after(cursor.seq) if mode == "resume" else []
         peer.sent = self.seq
         audience.peers.add(peer)
-        self._send(peer, b"".join([encode_frame(dumps(welcome)), *(encode_frame(frame) for *_, frame in missed)]))
+        data = b"".join([encode_frame(dumps(welcome)), *(encode_frame(frame) for *_, frame in missed)])
+        peer.owed = len(data)  # what is held for it is bounded already: only what comes on top makes it slow
+        self._send(peer, data)
 
     # Sending.
 
@@ -3435,7 +3497,7 @@ class Hub:
             peer.writer.start(self._writable, peer)
         peer.queue.append(memoryview(data))
         peer.queued += len(data)
-        if peer.queued > QUEUE_BYTES:
+        if peer.queued > QUEUE_BYTES + peer.owed:
             self.counts["slow_dropped"] += 1
             self._drop(peer)
 
@@ -3725,15 +3787,18 @@ class Desk:
                     draft, outcome = self._draft(draft, command, lines, told)
                 answers.append((answer, outcome))
             except Refused as no:
-                answer.set_exception(no)
+                answers.append((answer, no))
             except Exception as fault:  # a fault of ours in one command must not stop the writer for all
                 traceback.print_exc()
                 answer.set_exception(fault)
         if lines and not self._append(lines, answers):
             return
         self._show(told)
-        for answer, outcome in answers:
-            answer.set(changed(outcome, state=self.state))
+        for answer, outcome in answers:  # a refusal, too, may tell of what stands before it in the batch: only now
+            if isinstance(outcome, Refused):
+                answer.set_exception(outcome)
+            else:
+                answer.set(changed(outcome, state=self.state))
 
     def _draft(self, draft: State, command: Command, lines: list, told: list) -> tuple[State, Outcome]:
         """Decide and fold one command ahead of the disk."""
@@ -3804,11 +3869,19 @@ class Desk:
         if state.seq:
             in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, Head(state.epoch, state.seq, digest), state_parts(state))
 
-    def stop(self, why: str = "The server stops.") -> None:
-        """Refuse what comes, end what waits, write the snapshot and HEAD."""
+    def pause(self, why: str) -> None:
+        """Take nothing more, and end what waits: what the state says now is all there will be. `resume` takes it back."""
         self.stopped = self.stopped or why
         while self._writer and (self._waiting or self._committing):
             gevent.sleep(0.01)
+
+    def resume(self, why: str) -> None:
+        """Take commands again, where it was this pause that kept them out."""
+        self.stopped = "" if self.stopped == why else self.stopped
+
+    def stop(self, why: str = "The server stops.") -> None:
+        """Refuse what comes, end what waits, write the snapshot and HEAD."""
+        self.pause(why)
         if self._writer:
             self._writer.kill()
         with contextlib.suppress(OSError, ValueError):  # both only make the next start faster or stricter; the log is whole without
@@ -3832,6 +3905,7 @@ class Keeper:
         self._place = second_place
         self._disk = desk.log.disk
         self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
+        self._erasing = gevent.lock.BoundedSemaphore(1)
         self._backed_up = self._snapshot_at = desk.state.seq
         self._greenlet: gevent.Greenlet | None = None
         self.second_place_fault = ""  # a sentence while the second place cannot be written
@@ -3905,10 +3979,8 @@ class Keeper:
 
     def note_copy(self, where: str) -> None:
         """Remember that a copy of everything up to now has left the data folder: an erasure will name it."""
-        path = self.folder / "copies.json"
-        known = orjson.loads(path.read_bytes()) if path.exists() else []
         copy = {"where": where, "seq": self.desk.state.seq, "at": int(time.time() * 1000)}
-        replace_file(self._disk, path, [orjson.dumps([*known, copy])])
+        replace_file(self._disk, self.folder / "copies.json", [orjson.dumps([*self._copies(), copy])])
 
     def erase(self, entry: int, order: Command) -> tuple[Outcome, list[dict]]:
         """Erase a person everywhere under the data folder; returns the outcome and the copies out of reach.
@@ -3918,25 +3990,29 @@ class Keeper:
         """
         if entry not in self.desk.state.entries:
             raise no_such("entry", entry)
-        known = self.desk.state.entries[entry]
-        first = min(self.desk.state.private.get(entry, (0,)))
-        self.backup("erase")
-        photos = self.desk.state.erased.get(entry) or [
-            name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
-        replace_file(self._disk, self.folder / "ERASING", [orjson.dumps({"entry": entry, "photos": photos})])
-        outcome = self.desk.submit(order)
-        self.finish_erasure()
-        path = self.folder / "copies.json"
-        copies = {copy["where"]: copy for copy in (orjson.loads(path.read_bytes()) if path.exists() else [])}
+        with self._erasing:
+            known = self.desk.state.entries[entry]
+            first = min(self.desk.state.private.get(entry, (0,)))
+            self.backup("erase")
+            photos = self.desk.state.erased.get(entry) or [
+                name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
+            replace_file(self._disk, self.folder / "ERASING", [orjson.dumps({"entry": entry, "photos": photos})])
+            outcome = self.desk.submit(order)
+            self.finish_erasure()
+        copies = {copy["where"]: copy for copy in self._copies()}
         reached = f"{self._place}/" if self._place and self._place.is_dir() else "\0"
         return outcome, [c for c in copies.values() if c["seq"] >= first and not c["where"].startswith(reached)]
+
+    def _copies(self) -> list[dict]:
+        path = self.folder / "copies.json"
+        return read_own(self._disk, path, list) if path.exists() else []
 
     def finish_erasure(self) -> None:
         """Take an erased person's data out of every tree; at start this goes on with one that a crash interrupted."""
         path = self.folder / "ERASING"
         if not path.exists():
             return
-        intent = orjson.loads(path.read_bytes())
+        intent = read_own(self._disk, path, dict, "entry", "photos")
         if intent["entry"] in self.desk.state.erased:
             with self._one_at_a_time:
                 in_pool(self._log_pool, self.desk.log.begin_after_erasure)
@@ -3956,6 +4032,15 @@ class Keeper:
         save_snapshot(self._disk, self.folder, Head(state.epoch, state.seq, digest), state_parts(state))
         if self._place and self._place.is_dir():
             erase_in_place(self._disk, self._place, {intent["entry"]: intent["photos"]})
+
+    def clear_leftovers(self) -> None:
+        """At start, before anybody uploads: remove what a kill left of uploads and of half-written photos.
+
+        They are originals with all their metadata, and no entry names them.
+        """
+        photos = self.folder / "photos"
+        for path in [*photos.glob("incoming/*"), *photos.glob("[0-9a-f][0-9a-f]/.*.part")]:
+            self._disk.remove(path)
 
     def sweep(self) -> int:
         """Set aside photos that no entry names and that are older than a day; returns how many. A named one is never touched."""
@@ -4124,27 +4209,32 @@ def _revoked() -> Refused:
 
 
 class Throttle:
-    """Slows down guessing: after five wrong tries from one address each next one waits longer."""
+    """Slows down guessing: after five wrong tries under a key each next one waits longer; a quiet quarter of an hour forgets."""
+
+    QUIET_SECONDS = 900
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
-        self._wrong: dict[str, tuple[int, float]] = {}
+        self._wrong: dict[str, tuple[int, float]] = {}  # key -> (tries, when the next is heard)
 
-    def check(self, address: str) -> None:
-        """errors   Refused `too_many_tries` with the seconds to wait"""
-        count, until = self._wrong.get(address, (0, 0.0))
-        if count >= 5 and self._clock() < until:
-            wait = int(until - self._clock()) + 1
+    def count(self, key: str) -> None:
+        """Count a try as wrong before it is looked at: many at once must not all slip through. `right` takes it back.
+
+        errors   Refused `too_many_tries` with the seconds to wait
+        """
+        now = self._clock()
+        count, until = self._wrong.get(key, (0, now))
+        if now > until + self.QUIET_SECONDS:
+            count = 0
+        if count >= 5 and now < until:
+            wait = int(until - now) + 1
             raise Refused("too_many_tries", f"Too many wrong tries. Wait {wait} seconds.", 429, retry_after=wait)
-
-    def wrong(self, address: str) -> None:
-        count = self._wrong.get(address, (0, 0.0))[0] + 1
         if len(self._wrong) > 10_000:
             self._wrong.clear()
-        self._wrong[address] = count, self._clock() + min(300, 2 ** max(0, count - 4))
+        self._wrong[key] = count + 1, now + min(300, 2 ** max(0, count - 3))
 
-    def right(self, address: str) -> None:
-        self._wrong.pop(address, None)
+    def right(self, key: str) -> None:
+        self._wrong.pop(key, None)
 
 
 # What a form may leave out, and what it then means.
@@ -4182,7 +4272,8 @@ def _orders(command: type[Command], thing: str, status: int = 200, **fixed) -> C
         key = ask.args.get(thing) or outcome.key or None
         body = {thing: site.seen_by(ask.who, thing, key)}
         if thing == "judge":
-            site.hub.close_session(key, Close.SIGNED_OUT) if command in (RenewJudge, RevokeJudge) else None
+            if command in (RenewJudge, RevokeJudge) and outcome.new:
+                site.hub.close_session(key, Close.SIGNED_OUT)
             body["link"] = body[thing]["link"]
         return Answer(body, status if outcome.new else 200)
     return route
@@ -4208,7 +4299,7 @@ def _base(site: Site, base) -> int | None:
     if base is None or type(base) is int:
         return base
     epoch, _, seq = base.partition(":") if isinstance(base, str) else ("", "", "")
-    if not seq.isascii() or not seq.isdigit():
+    if not seq.isascii() or not seq.isdigit() or len(seq) > 15:
         raise Refused("bad_field", "base is <epoch>:<seq>, a seq, or null.", field="base")
     return int(seq) if epoch == site.state.epoch else -1
 
@@ -4279,13 +4370,16 @@ def _events(site: Site, ask: Ask) -> Answer:
 
 
 def _login(site: Site, ask: Ask) -> Answer:
-    site.throttle.check(ask.address)
-    password = _filled_text(ask.form, "password")
-    if not in_pool(gevent.get_hub().threadpool, site.secret.check_password, password):
-        site.throttle.wrong(ask.address)
-        raise Refused("wrong_password", "That is not the password.", 401)
-    site.throttle.right(ask.address)
+    _check_password(site, ask, "password")
     return _admitted(site)
+
+
+def _check_password(site: Site, ask: Ask, field_name: str) -> None:
+    password = _filled_text(ask.form, field_name)
+    site.throttle.count(f"password {ask.address}")
+    if not in_pool(gevent.get_hub().threadpool, site.secret.check_password, password):
+        raise Refused("wrong_password", "That is not the password.", 401)
+    site.throttle.right(f"password {ask.address}")
 
 
 def _admitted(site: Site) -> Answer:
@@ -4307,22 +4401,19 @@ def _checked_password(form: Mapping, name: str = "password") -> str:
 
 
 def _setup(site: Site, ask: Ask) -> Answer:
-    site.throttle.check(ask.address)
     link = _filled_text(ask.form, "link")
     if not site.secret.check_setup(link, int(time.time() * 1000)):
-        site.throttle.wrong(ask.address)
+        site.throttle.count(f"link {ask.address}")
         raise Refused("setup_link_spent", "This setup link was used or is too old. `setup-link` prints a new one.", 401)
     password = _checked_password(ask.form)
     in_pool(gevent.get_hub().threadpool, site.secret.set_password, password)
+    site.hub.close_session("admin", Close.SIGNED_OUT)
     return _admitted(site)
 
 
 def _change_password(site: Site, ask: Ask) -> Answer:
-    site.throttle.check(ask.address)
+    _check_password(site, ask, "current")
     pool = gevent.get_hub().threadpool
-    if not in_pool(pool, site.secret.check_password, _filled_text(ask.form, "current")):
-        site.throttle.wrong(ask.address)
-        raise Refused("wrong_password", "That is not the password.", 401)
     in_pool(pool, site.secret.set_password, _checked_password(ask.form))
     site.hub.close_session("admin", Close.SIGNED_OUT)
     return _admitted(site)
@@ -4348,7 +4439,10 @@ def _submit_photo(site: Site, ask: Ask) -> Answer:
         decide(site.state, draft)
         if ask.upload is None:
             raise Refused("photo_missing", "The photo is missing.")
-        photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
+        try:
+            photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
+        except OSError as why:
+            raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
         try:
             before = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
         except Refused as no:
@@ -4370,8 +4464,15 @@ def _remove_photo(site: Site, photo: Mapping) -> None:
         photo_path(site.folder / "photos", photo[size]).unlink(missing_ok=True)
 
 
-def _mine(site: Site, ask: Ask) -> Answer:
+def _mine_number(site: Site, ask: Ask) -> int:
     number = int(site.holder(ask.args["link"], "mine"))
+    if number not in site.state.entries:  # it came after the backup that was restored
+        raise _no_link()
+    return number
+
+
+def _mine(site: Site, ask: Ask) -> Answer:
+    number = _mine_number(site, ask)
     state, entry = site.state, site.state.entries[number]
     seen = view(state, "admin", "entry", number)
     return Answer({"entry": seen, "category": view(state, "public", "category", entry.category),
@@ -4379,7 +4480,7 @@ def _mine(site: Site, ask: Ask) -> Answer:
 
 
 def _mine_withdraw(site: Site, ask: Ask) -> Answer:
-    number = int(site.holder(ask.args["link"], "mine"))
+    number = _mine_number(site, ask)
     site.submit(SetEntryState, ask, entry=number, state="withdrawn", reason="")
     return _mine(site, ask)
 
@@ -4437,14 +4538,17 @@ def _restore(site: Site, ask: Ask) -> Answer:
     else:
         source = _backup_tree(site, ask.form.get("name"))
     to_seq = ask.form.get("to_seq")
-    if to_seq is not None and not (isinstance(to_seq, int) or str(to_seq).isdigit()):
+    if to_seq is not None and not re.fullmatch(r"\d{1,15}", str(to_seq), re.ASCII):
         raise Refused("bad_field", "to_seq is a whole number.", field="to_seq")
     site.keeper.backup("restore", spared=source.name)
+    why = "A backup is being restored: try again in a moment."
+    site.desk.pause(why)  # what came between the carrying over and the start would be lost, and its numbers given again
     try:
         last = in_pool(pool, prepare_restore, Disk(), site.folder, source, int(to_seq) if to_seq is not None else None,
                        secrets.token_hex(16), carried_over(site.state))
-    except LogCorrupt as why:
-        raise Refused("not_a_backup", str(why)) from why
+    except (ContestError, OSError) as fault:
+        site.desk.resume(why)
+        raise Refused("not_a_backup", str(fault)) if isinstance(fault, LogCorrupt) else fault from fault
     finally:
         in_pool(pool, Disk().remove_tree, unpacked)
     gevent.spawn_later(0.2, site.start_again)
@@ -4759,7 +4863,7 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
     try:
         who = who_asks(site, environ)
     except Refused:
-        if "public" not in route.roles or route.path != "/api/logout":
+        if "public" not in route.roles or route.path in ("/api/state", "/api/events"):
             raise
         who = Who()
     if route.method != "GET":
@@ -4774,7 +4878,10 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
             id_ = _command_id(fields)
             return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
     form = _read_json() if route.method != "GET" else {}
-    return route.does(site, Ask(who, args, form, _read_query(), _command_id(form), address))
+    answer = route.does(site, Ask(who, args, form, _read_query(), _command_id(form), address))
+    if route.path == "/api/events" and who_asks(site, environ) != who:
+        raise _revoked()  # the sign-in ended while the poll waited
+    return answer
 
 
 def _say_error(site: Site, error: ContestError) -> bytes:
@@ -4860,11 +4967,13 @@ def _join(site: Site, link: str):
     """Sign in by a link and go to the role's page. GET spends nothing: a link preview may fetch it."""
     address = client_address(site.settings, bottle.request.environ)
     try:
-        site.throttle.check(address)
         judge = site.state.judges[site.holder(link, "join")]
     except Refused as no:
-        if no.code == "no_such_link":
-            site.throttle.wrong(address)
+        if no.code == "no_such_link":  # only wrong ones count: a good link is never kept waiting by a neighbour's guesses
+            with contextlib.suppress(Refused):
+                site.throttle.count(f"link {address}")
+                return _error_page(site, no.status, no.code, no.text)
+            no = Refused("too_many_tries", "Too many wrong links. Wait a little.", 429)
         return _error_page(site, no.status, no.code, no.text)
     _set_session(site, {"role": judge.role, "id": judge.id, "g": judge.generation})
     bottle.response.status = 303
@@ -5111,12 +5220,13 @@ class Server:
         """Take commands; first what a restore has to carry over, and an erasure that a crash interrupted."""
         self.desk.start()
         carried = self.folder / "carry.json"
-        if carried.exists() and (found := orjson.loads(carried.read_bytes())):
+        if carried.exists() and (found := read_own(Disk(), carried, dict)):
             now = int(time.time() * 1000)
             self.desk.submit(RestoreContest(carried=found, by="admin", at=now, id=f"restore-{self.desk.state.epoch}"))
         if not self.desk.read_only:
             Disk().remove(carried)
             self.keeper.finish_erasure()
+            self.keeper.clear_leftovers()
         self.keeper.start()
 
     @property
@@ -5373,16 +5483,20 @@ def open(folder: str | Path = "data", **settings) -> Contest:
     return Contest(dataclasses.replace(Settings(), data=str(folder), **settings))
 
 
-def connected(settings: Settings) -> Contest | Client:
-    """The verbs on a data folder: in this process, or over HTTP where a server holds it.
+def connected(settings: Settings, new: bool = False) -> Contest | Client:
+    """The verbs on a data folder: in this process, or over HTTP where a server holds it. A folder is made only if `new`.
 
     Who can read the folder is the organiser: the key is derived from secret.json.
     """
+    folder = Path(settings.data)
+    if not new and not (folder / "wal").is_dir():
+        raise UsageError(f"There is no contest in {folder}.")
     try:
         return Contest(settings)
     except FolderInUse:
-        folder = Path(settings.data)
         url = (folder / "LOCK").read_text().split()[-1]
+        if not url.startswith("http"):
+            raise  # another command holds it, not a server
         return Client(url, Secret(folder, Disk()).derive("key", "local"))
 
 
@@ -5493,6 +5607,8 @@ def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -
     settings = Settings(**{name: _parsed_setting(name, kinds[name], text) for name, text in given.items()})
     if settings.trust_proxy not in ("none", "fly", "one-hop"):
         raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
+    if not settings.ping_seconds or not settings.dead_seconds:
+        raise UsageError("CONTEST_PING_SECONDS and CONTEST_DEAD_SECONDS are more than 0.")
     if settings.port > 65535:
         raise UsageError("CONTEST_PORT is a number from 0 to 65535.")
     if settings.admin_password and len(settings.admin_password) < 8:
@@ -5551,6 +5667,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ContestError as error:
         print(f"contest.py: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as why:
+        print(f"contest.py: {why.filename or settings.data}: {why.strerror}", file=sys.stderr)
+        return UsageError.exit_code
 
 
 def _serve(settings: Settings, given) -> int:
@@ -5607,7 +5726,7 @@ def _demo(settings: Settings, given) -> int:
 
 def _setup_link(settings: Settings, given) -> int:
     """Print a setup link, through the running server if there is one."""
-    with connected(settings) as contest:
+    with connected(settings, new=True) as contest:
         print(f"Open this within 30 minutes to choose the organiser's password: {contest.new_setup_link()}")
     return 0
 
@@ -5622,7 +5741,7 @@ def _backup(settings: Settings, given) -> int:
 
 def _restore_from(settings: Settings, given) -> int:
     try:
-        with connected(settings) as contest:
+        with connected(settings, new=True) as contest:
             seq = contest.restore(given.source, given.to_seq)
         beside = isinstance(contest, Client)
     except LogCorrupt:

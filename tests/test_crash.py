@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gevent
 import gevent.event
@@ -254,9 +255,9 @@ def test_a_power_cut_in_longer_workloads_takes_nothing_that_was_acknowledged():
 
 @pytest.mark.seconds(300)
 def test_a_power_cut_while_backups_are_made_takes_neither_lines_nor_a_confirmed_backup():
-    """All sequences of up to two operations with a backup among them, every fifth of three."""
+    """All sequences of up to two operations with a backup among them, every fifth of three, and one that lets an old backup go."""
     sampled = sequences(WITH_BACKUPS, 3)[::1 if TORTURE else 5]
-    chosen = [*sequences(WITH_BACKUPS, 1), *sequences(WITH_BACKUPS, 2), *sampled]
+    chosen = [*sequences(WITH_BACKUPS, 1), *sequences(WITH_BACKUPS, 2), *sampled, ("backup", "backup", "backup")]
     assert power_cuts(names for names in chosen if "backup" in names) == []
 
 
@@ -615,7 +616,7 @@ def test_the_desk_answers_every_failing_call_with_a_refusal_and_keeps_what_it_co
     assert "Traceback" not in capfd.readouterr().err
 
 
-# Restores, interrupted.
+# Restores and erasures, interrupted.
 
 OTHER_EPOCH = "ef" * 16
 PHOTO = "photos/ab/" + "ab" * 16 + "-large.jpg"
@@ -699,6 +700,70 @@ def test_a_restore_in_which_a_call_fails_leaves_the_old_contest_or_the_restored_
             check_restored(disk, before, held, ordered)
         if not run.disk.failed:
             break
+
+
+NAME = "Zoë Quast".encode()
+STICK = Path("/stick")  # the second place
+
+
+def record(seq: int, events: list[dict], private: dict) -> tuple[bytes, bytes]:
+    public = {"seq": seq, "batch": seq, "at": 1, "type": "T", "by": "admin", "id": f"id-{seq}", "body": "", "events": events}
+    return encode_line(public, private, SALT)
+
+
+def with_a_person() -> Run:
+    """A person everywhere: in the log, a backup here and one on a stick, a tree kept by a restore, a torn tail set aside, and a photo."""
+    run, _ = furnished(SimulatedDisk())
+    disk = run.disk
+    for seq in range(run.log.head.seq + 1, run.log.head.seq + 3):
+        run.log.append([record(seq, [{"type": "EntrySubmitted", "entry": 7}], {"0": {"collector": NAME.decode() * 60}})], seq - 1)
+    run.backup()
+    app.ensure_folder(disk, STICK)
+    app.copy_backup(disk, disk.folder / "backups" / run.backups[-1], STICK)
+    run.snapshot()
+    order(run, run.backups[-1])
+    run.log.close()
+    run.log = start_restored(disk).log
+    app.ensure_folder(disk, disk.folder / "quarantine")
+    app.replace_file(disk, disk.folder / "quarantine" / "wal-0000000000000001-9.torn", [NAME])
+    return run
+
+
+def erase(disk: SimulatedDisk) -> None:
+    """As the Keeper does, at once or at the next start: first the line, then what it says."""
+    log = opened(disk).log
+    lines = [each.public for *_, each in app.Reader(disk, disk.folder)]
+    if not any(event["type"] == "PersonErased" for each in lines for event in each["events"]):
+        seqs = [each["seq"] for each in lines if each["events"] and each["events"][0]["entry"] == 7]
+        seq = log.head.seq + 1
+        log.append([record(seq, [{"type": "PersonErased", "entry": 7, "lines": seqs}], {})], seq - 1)
+    log.begin_after_erasure()
+    app.erase_everywhere(disk, disk.folder, 7, [PHOTO.rpartition("/")[2]])
+    app.erase_in_place(disk, STICK, {7: [PHOTO.rpartition("/")[2]]})
+    log.close()
+
+
+def names_left(disk: SimulatedDisk) -> list[str]:
+    return [str(path) for path, content in disk.files().items() if NAME in content.durable or path.name == PHOTO.rpartition("/")[2]]
+
+
+@pytest.mark.seconds(120)
+def test_an_erasure_cut_short_anywhere_is_finished_by_the_next_start_and_then_final():
+    """A power cut right after it brings nobody back; the log, the backups and the kept tree stay whole at every moment."""
+    run = with_a_person()
+    assert len(names_left(run.disk.after_crash("none"))) == 11
+    total = len(list(app.Reader(run.disk, run.disk.folder))) + 1
+    for number, moment in enumerate(watched(run, lambda run: erase(run.disk))):
+        for disk in (moment.disk.after_kill(), *(moment.disk.after_crash(keep) for keep in keeps("erase", number))):
+            for tree in app.trees(disk, disk.folder):
+                list(app.Reader(disk, tree))
+            erase(disk)
+            after = disk.after_crash("none")
+            assert names_left(after) == []
+            assert len(list(app.Reader(after, after.folder))) == total
+            copies = [STICK / name for name in after.names(STICK) if name.startswith("0")]
+            for backup in [*(after.folder / "backups" / name for name in app.backup_names(after, after.folder)), *copies]:
+                app.check_backup(after, backup)
 
 
 # Rot.

@@ -8,10 +8,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import contest as app
 from contest import Refused, decide, fact_from_json, fact_json, fold, frames, state_from_parts, state_parts, things_of, view
-from tests.contests import command, contest, do, done, enter, judged, marks, photo, tap
+from tests.contests import CRITERIA, command, contest, do, done, enter, judged, marks, photo, tap
 
 
-def refused(state, kind, by="admin", **values) -> str:
+def refused(state, kind, by="admin", /, **values) -> str:
     """The code with which a command is refused; the state it was asked of has not changed."""
     with pytest.raises(Refused) as no:
         decide(state, command(kind, by, **values))
@@ -134,6 +134,32 @@ def test_no_entry_after_judging_began_nor_by_the_public_while_registration_is_cl
     assert len(enter(closed, 9, by="desk:j9").entries) == 4
 
 
+def test_who_is_out_comes_back_by_the_desk_not_by_the_host_nor_by_the_own_page():
+    for out in ("no-show", "withdrawn", "disqualified"):
+        state = do(contest(), app.SetEntryState, entry=101, state=out, reason="why")
+        back = {"entry": 101, "state": "called", "reason": ""}
+        assert refused(state, app.SetEntryState, "host:j9", **back) == "not_allowed"
+        assert done(state, command(app.SetEntryState, "public", entry=101, state="withdrawn", reason=""))[1] is None
+        assert do(state, app.SetEntryState, "desk:j8", **back).entries[101].state == "called"
+
+
+def test_only_desk_and_organiser_enter_while_registration_is_closed():
+    closed = do(contest(stage="open"), app.ChangeContest, fields={"registration": False})
+    fields = {"category": "sleeve", "collector": "Zoë", "consent": True, "adult": True}
+    for role in ("public", "judge:j1", "host:j9"):
+        assert refused(closed, app.SubmitEntry, role, fields=fields, photos=["x"]) == "registration_closed"
+
+
+def test_a_judged_entry_moves_only_to_a_category_of_the_same_scale():
+    state = do(tap(contest(), "j1", 101, 8), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA, "highest": 100, "lowest": 0})
+    assert refused(state, app.ChangeEntry, entry=101, fields={"category": "back"}) == "category_has_sheets"
+    assert do(state, app.ChangeEntry, entry=102, fields={"category": "back"}).entries[102].category == "back"
+
+
+def test_a_recusal_after_the_decision_is_refused():
+    assert refused(decided([[101]]), app.RecuseJudge, entry=101, judge="j1", recused=True, reason="r") == "wrong_state"
+
+
 # Categories.
 
 def test_categories_keep_their_order_when_one_is_moved_or_deleted():
@@ -254,6 +280,13 @@ def test_the_same_step_twice_has_one_effect():
 
 def test_nothing_is_revealed_before_it_is_decided():
     assert refused(contest(), app.StepReveal, category="sleeve", step=0, phase="ink") == "not_decided"
+
+
+def test_a_decision_made_again_takes_the_stencil_of_the_one_before_off_the_screen():
+    state = step(step(decided([[101], [102]]), 0), 1, "stencil")
+    again = do(state, app.DecideWinners, category="sleeve", places=[[103], [104]], reason="a slip")
+    assert view(again, "public", "screen") == {"mode": "reveal", "category": "sleeve", "phase": "slate"}
+    assert view(step(again, 1), "public", "screen")["entries"][0]["number"] == 104
 
 
 def test_the_stencil_shows_the_place_and_the_drawing_and_reveals_nobody():

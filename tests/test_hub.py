@@ -1003,3 +1003,11 @@ def compare(room: Room, stores: dict, sockets: dict) -> None:
                 stores[role].take(message)
         one.received.clear()
         stores[role].same_as(room.state(role))
+
+
+def test_a_flood_of_empty_fragments_is_ended_before_it_costs_anything():
+    frames = contest.Frames()
+    masked = bytes([0x00, 0x80]) + b"mask"
+    with pytest.raises(contest.BrokenFrame) as why:
+        list(frames.feed(bytes([0x01, 0x80]) + b"mask" + masked * 5000))
+    assert why.value.code == 1009

@@ -345,6 +345,52 @@ def test_an_interrupted_erasure_is_finished_by_the_next_start(data, photo, monke
     assert files_with(data, *PERSON.values()) == [] and verify(data)["ok"]
 
 
+def test_two_erasures_at_once_erase_both(data, photo):
+    import gevent
+    with app.open(data) as c:
+        fill(c, photo, 3)
+        both = [gevent.spawn(c.erase, number) for number in (101, 102)]
+        gevent.joinall(both, timeout=15, raise_error=True)
+    assert files_with(data, *PERSON.values(), "Collector 1") == [] and files_with(data, "Collector 2") != []
+
+
+def test_what_a_kill_left_of_an_upload_is_gone_after_a_start_and_in_no_backup(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+    shelf = next(p.parent for p in (data / "photos").rglob("*-large.jpg"))
+    (data / "photos" / "incoming").mkdir(exist_ok=True)
+    leftovers = [data / "photos" / "incoming" / "tmpabc", shelf / (".%s-large.jpg.part" % ("a" * 32))]
+    for path in leftovers:
+        path.write_bytes(b"an original with its place in it")
+    with app.open(data) as c:
+        assert not any(path.exists() for path in leftovers)
+        leftovers[1].write_bytes(b"under way")
+        archive = c.save_backup(data.with_name("all.zip"))
+        assert c.restore(archive) == 5
+
+
+def test_nothing_is_taken_while_a_restore_is_under_way(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+        c.restore(c.backup())
+        with pytest.raises(Refused) as no:
+            c.add_category("Too late")
+        assert no.value.status == 503
+
+
+def test_a_restore_after_an_older_kept_folder_was_removed(data):
+    for _ in range(2):
+        with app.open(data) as c:
+            c.add_category("Sleeve")
+            c.restore(c.backup())
+    app.open(data).close()
+    shutil.rmtree(data / "kept" / "0001")
+    with app.open(data) as c:
+        c.restore(c.backup())
+    app.open(data).close()
+    assert sorted(p.name for p in (data / "kept").iterdir()) == ["0002", "0003"]
+
+
 def test_the_erased_cannot_be_written_again(data, photo):
     with app.open(data) as c:
         fill(c, photo, 1)
