@@ -33,6 +33,7 @@ import dataclasses
 import errno
 import fcntl
 import functools
+import gc
 import hashlib
 import hmac
 import http.client
@@ -4864,7 +4865,7 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
         who = who_asks(site, environ)
     except Refused:
         if "public" not in route.roles or route.path in ("/api/state", "/api/events"):
-            raise
+            raise  # elsewhere a visitor whose link was revoked is a visitor
         who = Who()
     if route.method != "GET":
         check_origin(site, environ, signed_in)
@@ -4899,6 +4900,7 @@ def _say_error(site: Site, error: ContestError) -> bytes:
 def _endpoint(site: Site, route: Route) -> Callable:
     """The bottle callback of a row."""
     def endpoint(**args):
+        """Answer one request, whatever happens inside."""
         if site.draining and route.path not in ("/health", "/ready", "/api/realtime-health"):
             return _say_error(site, Refused("draining", "The server restarts: try again in a moment.", 503))
         site.running += 1
@@ -5152,6 +5154,18 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
 # same requests to the same table of routes, so a verb cannot mean two things.
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python's cycle collector out of a recovery: it would walk the growing state again and again, for half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
@@ -5170,7 +5184,8 @@ class Server:
         self.listener = None
         try:
             self.listener = self._bound() if listen else None
-            self._put_together(on_fatal)
+            with _no_collection():
+                self._put_together(on_fatal)
         except OSError as why:
             self._let_go()
             where = f"{why.filename or self.folder}: {why.strerror}"
@@ -5684,6 +5699,7 @@ def _serve(settings: Settings, given) -> int:
         for sentence in server.recovered.sentences:
             print(sentence, flush=True)
         server.start()
+        gc.freeze()  # what a long contest has grown to is not walked again: a snapshot beside it would hold commits up
         _print_addresses(server)
         gevent.wait([ended, again], count=1)
         server.stop()
