@@ -161,7 +161,7 @@ def browser():
 
 
 @pytest.fixture
-def page_at(browser, request):
+def page_at(browser, server, request):  # after the servers, so that the pages are closed before those end
     """`page_at(width, height, errors=(), http=None, **options of the context)` opens a page in a new context and returns it.
 
     errors   patterns of console and page errors that this page may show; True: any. Everything else in the console's
