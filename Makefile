@@ -8,7 +8,7 @@ ROUNDS ?= 200
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input
 DEMO_DATA ?= data-demo
 
-.PHONY: help run demo test torture bench bench-store clean
+.PHONY: help run demo test torture autobahn bench bench-store clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -28,6 +28,9 @@ test: .venv/.test  ## install what the tests need (Chromium too), then run the w
 
 torture: .venv/.test  ## the crash tests at full length: every sequence of four operations, 200 kills of a real server (ROUNDS=200)
 	@TORTURE=1 ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -o faulthandler_timeout=3600 tests/test_crash.py $(ARGS)
+
+autobahn: .venv/.test  ## judge the WebSocket side by the Autobahn suite, where a Python 2.7 is at hand (ARGS="7.*": a part of it)
+	@.venv/bin/python -m tests.autobahn $(ARGS)
 
 bench: .venv/.test  ## measure the whole server, print the figures and write them into docs/benchmarks.md
 	@.venv/bin/python -m bench
