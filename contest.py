@@ -14,6 +14,7 @@ Contents
     Decisions      the rules: decide, fold, frames
     Log            durable lines, snapshot, recovery
     Photos         untrusted bytes to safe files
+    Wire           frames and requests off a hostile network
     Hub            sockets, heartbeat, what is held, slow readers
     Desk           the only door from command to fact
     Web            HTTP to command; state to page
@@ -30,6 +31,7 @@ import argparse
 import base64
 import contextlib
 import dataclasses
+import email.errors
 import errno
 import fcntl
 import functools
@@ -113,6 +115,9 @@ class Settings:
     held_seconds: float = _setting(300.0, "seconds for which they are held")
     drain_seconds: float = _setting(30.0, "seconds a stopping server waits for requests under way")
     max_connections: int = _setting(12000, "live connections accepted at once")
+    address_connections: int = _setting(8000, "open connections from one address; 0: any number")
+    address_requests: float = _setting(500.0, "requests a second from one address, ten seconds' worth at once; 0: any number")
+    metrics_port: int = _setting(0, "port for /metrics without a key; 0: none")
     backup_folder: str = _setting("", "second place for backups: a stick or a mounted folder")
     segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
     photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
@@ -242,12 +247,19 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
+    """A photo's three files, the size of the large one in px, and the sha256 of each."""
+
     large: str
     thumb: str
     stencil: str
     width: int
     height: int
     sha256: Map[str, str] = Map()
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """The names of its three files."""
+        return self.large, self.thumb, self.stencil
 
 
 @dataclass(frozen=True, slots=True)
@@ -1352,7 +1364,7 @@ def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
 
 def _fold_person_erased(event, state, fact):
     entry = state.entries[event.entry]
-    names = tuple(name for photo in entry.photos for name in (photo.large, photo.thumb, photo.stencil))
+    names = tuple(name for photo in entry.photos for name in photo.files)
     blank = dict.fromkeys(PERSONAL, "") | {"reason": "", "photos": (), "hidden": True}
     state = _with(state, "entries", event.entry, **blank, state="withdrawn")
     for kept in ("sheets", "after"):
@@ -3034,28 +3046,33 @@ def _written(path: Path, picture: Image.Image, options: dict, sync: Callable[[in
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# --- Hub --------------------------------------------------------------------
-# Tells every screen and phone what happened, and holds it for those who are
-# away. docs/realtime.md is the protocol. Called by Desk (publish) and Web
-# (connect, events). Knows bytes, channel names and cursors; never an event, a
-# rule or the state. Publishing never waits on a phone: what a socket does not
-# take at once waits in its own small queue. A connected socket has no greenlet:
-# the loop calls us when it can be read.
+# --- Wire -------------------------------------------------------------------
+# What comes off a socket on a hostile network: WebSocket frames by RFC 6455,
+# and requests for pywsgi with a deadline, a cap and a count for everything.
+# Called by the loop. Hub's sockets are subclasses of WebSocket; Web makes the
+# Front. Knows bytes, sizes, seconds and addresses; never a route, a role, an
+# event or the state: what a request may do is asked of its Gate.
 
-QUEUE_BYTES = 256 << 10
-FRAME_BYTES = 64 << 10
-MOST_FRAGMENTS = 1024
-FLUSH_SECONDS = 0.02
-SLICE = 256
+FRAME_BYTES = 64 << 10   # longest message, either way
+REST_BYTES = 256 << 10   # what a socket that reads nothing may owe: a chunk, and answers to its own messages
+READ_BYTES = 16 << 10    # more at once, and one flooder has the loop for longer
+HEAD_BYTES = 64 << 10
+MOST_READ_OUT_BYTES = 64 << 20  # of a body that was refused: more is not read to save the answer
+BODY_SECONDS = 30
+LEAST_BYTES_A_SECOND = 1 << 10  # of a body, after its first BODY_SECONDS
 
 
 class Close:
     """The close codes of the protocol."""
 
-    NORMAL, AWAY, PROTOCOL, BINARY, NOT_UTF8, POLICY, LARGE, FAULT, RESTART, FULL = (
-        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013)
+    NORMAL, PROTOCOL, BINARY, VANISHED, NOT_UTF8, POLICY, LARGE, FAULT, RESTART, FULL = (
+        1000, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 1012, 1013)  # 1006 is counted, never sent
     REPLACED, SLOW, SILENT, BAD_HELLO, SIGNED_OUT, NOT_ALLOWED, NO_HELLO, VERSION = (
         4001, 4008, 4045, 4400, 4401, 4403, 4408, 4426)
+
+
+#: What a client may close with. Source: RFC 6455, "Reserved Status Code Ranges".
+_CLIENT_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 
 class BrokenFrame(ContestError):
@@ -3080,14 +3097,23 @@ class Frames:
     """Frames out of a client's bytes, however they are cut.
 
     Refuses what RFC 6455 forbids a client: no mask, reserved bits, unknown opcodes, long lengths written for short
-    ones, control frames over 125 bytes or in pieces, over 64 KiB before it is read.
+    ones, control frames over 125 bytes or in pieces; and a message over `most_bytes` before it is read.
     """
+
+    __slots__ = ("_bytes", "_opcode", "_parts", "_size")
+
+    most_bytes, most_parts = FRAME_BYTES, 1024
 
     def __init__(self):
         self._bytes = bytearray()
         self._parts: list[bytes] = []  # a message in fragments
         self._size = 0  # of the message so far, in bytes
         self._opcode = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is begun: then another Frames would do as well."""
+        return not self._bytes and not self._parts
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The whole messages, (opcode, payload), that these bytes complete.
@@ -3105,8 +3131,8 @@ class Frames:
             self._opcode = opcode or self._opcode
             self._parts.append(payload)
             self._size += len(payload)
-            if self._size > FRAME_BYTES or len(self._parts) > MOST_FRAGMENTS:
-                raise BrokenFrame(Close.LARGE, "a message over 64 KiB, or in too many pieces")
+            if self._size > self.most_bytes or len(self._parts) > self.most_parts:
+                raise BrokenFrame(Close.LARGE, "a message too long, or in too many pieces")
             if final:
                 whole, self._parts, self._size = b"".join(self._parts), [], 0
                 yield self._opcode, whole
@@ -3127,8 +3153,8 @@ class Frames:
             least, size = (126, 1 << 16)[start == 10], int.from_bytes(have[2:start], "big")
             if size < least or size >> 63:
                 raise BrokenFrame(Close.PROTOCOL, "a length longer than needed")
-        if size > FRAME_BYTES:
-            raise BrokenFrame(Close.LARGE, "a frame over 64 KiB")
+        if size > self.most_bytes:
+            raise BrokenFrame(Close.LARGE, "a frame too long")
         if len(have) < start + 4 + size:
             return None
         mask, body = bytes(have[start:start + 4]), bytes(have[start + 4:start + 4 + size])
@@ -3142,6 +3168,435 @@ def _unmasked(mask: bytes, body: bytes) -> bytes:
     size = len(body)
     repeated = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(body, "big") ^ int.from_bytes(repeated, "big")).to_bytes(size, "big")
+
+
+class WebSocket:
+    """One connection after its upgrade: bytes, frames, closes, and how fast the other side may speak.
+
+    What stands above RFC 6455 is a subclass's: take(opcode, payload) gets a whole message, caught_up() is called when
+    all that waited has been taken. `hub` is where it belongs: it has a clock, counts, peers and left(socket, code).
+    """
+
+    __slots__ = ("blocked_since", "closing", "frames", "heard", "hub", "reader", "rest", "sock", "tokens", "writer")
+
+    #: A message costs one, or one a KiB; so many come back a second.
+    most_tokens, tokens_a_second = 200, 50
+
+    def __init__(self, hub, sock):
+        self.hub, self.sock = hub, sock
+        self.heard, self.tokens = hub.clock(), self.most_tokens
+        self.frames: Frames | bool | None = None  # only while something is begun; False: nothing is read any more
+        self.rest, self.writer = b"", None  # what the socket has not taken yet, and who waits until it can
+        self.blocked_since = self.closing = 0.0
+        self.reader = gevent.get_hub().loop.io(sock.fileno(), 1)
+        self.reader.start(self.readable)
+
+    is_gone = property(lambda self: self.reader is None)
+
+    def readable(self) -> None:
+        """Called by the loop when there is something to read."""
+        try:
+            data = self.sock.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.feed(data)
+        else:
+            self.drop()
+
+    def feed(self, data: bytes) -> None:
+        """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
+        self.refill()
+        if self.frames is False:
+            return
+        self.frames = parser = self.frames or self.hub.frames_class()
+        try:
+            for opcode, payload in parser.feed(data):
+                self.tokens -= max(1, len(payload) >> 10)
+                self._dispatch(opcode, payload)
+                if self.is_gone:
+                    return
+        except BrokenFrame as why:
+            return self._break_off(why.code)
+        except Exception:  # a fault of ours costs one connection and is told, never the loop
+            traceback.print_exc()
+            self.close(Close.FAULT)
+        if parser.is_empty:
+            self.frames = None
+        if self.tokens < 0 and not self.closing:
+            self.reader.stop()  # what it sends waits in the kernel, and then on its own side
+            self.hub.counts["throttled"] += 1
+            self.hub.peers.throttle(self)
+
+    def refill(self) -> None:
+        """A sign of life; what time has given back may be spent."""
+        now = self.hub.clock()
+        self.tokens = min(self.most_tokens, self.tokens + (now - self.heard) * self.tokens_a_second)
+        self.heard = now
+
+    def _dispatch(self, opcode: int, payload: bytes) -> None:
+        if opcode == 8:
+            self._closed(payload)
+        elif self.closing:
+            return
+        elif opcode == 9:
+            self.send(encode_frame(payload, 10))
+        elif opcode != 10:
+            self.take(opcode, payload)
+
+    def _closed(self, payload: bytes) -> None:
+        """Answer a close with its own code, then let go."""
+        code = int.from_bytes(payload[:2], "big") if payload else Close.NORMAL
+        try:
+            payload[2:].decode()
+        except UnicodeDecodeError:
+            code = Close.NOT_UTF8
+        self.close(code if code in _CLIENT_CODES and len(payload) != 1 else Close.PROTOCOL)
+        self.drop()
+
+    def _break_off(self, code: int) -> None:
+        """Close a stream that cannot be read any further."""
+        self.close(code)
+        self.frames = False
+        if not self.rest:
+            with contextlib.suppress(OSError):  # the other side may be gone already
+                self.sock.shutdown(socket.SHUT_WR)
+
+    def send(self, data: bytes) -> None:
+        """One direct, non-blocking send; what does not fit waits until the socket can be written."""
+        if not self.rest:
+            try:
+                sent = self.sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                return self.drop()
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self.blocked_since = self.hub.clock()
+            self.writer = gevent.get_hub().loop.io(self.sock.fileno(), 2)
+            self.writer.start(self._writable)
+        self.rest += data
+        if len(self.rest) > REST_BYTES:  # it asks and asks, and does not read the answers
+            self.hub.counts["slow_dropped"] += 1
+            self.drop(reset=True)
+
+    def _writable(self) -> None:
+        try:
+            self.rest = self.rest[self.sock.send(self.rest):]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            return self.drop()
+        self.blocked_since = self.hub.clock()
+        if not self.rest:
+            self.writer.stop()
+            self.writer.close()
+            self.writer = None
+            self.caught_up()
+
+    def close(self, code: int) -> None:
+        """Say why, then wait a moment for the other side's close."""
+        if not self.is_gone and not self.closing:
+            self.closing = self.hub.clock()
+            self.hub.left(self, code)
+            self.send(encode_frame(struct.pack("!H", code), 8))
+
+    def drop(self, reset: bool = False) -> None:
+        """Let go of the socket at once; with `reset` also of what the kernel still holds for it."""
+        if self.is_gone:
+            return
+        for watcher in (self.reader, self.writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self.reader = self.writer = None
+        if reset:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+        self.hub.left(self, 0 if self.closing else Close.VANISHED)
+        self.hub.peers.remove(self)
+
+
+# Requests.
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """One who may connect, as the gate found out: whose session, in which audience, from where."""
+
+    session: str
+    audience: str
+    barred: frozenset = frozenset()  # pages that its hello must not name
+    address: str = ""
+    refusal: int = 0  # a close code to end with at once, for a browser, which cannot read a refused upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the wire asks those who know: each may raise Refused.
+
+    most_bytes  most_bytes(path): the longest body there
+    address_of  address_of(environ): who asks, a proxy looked through where one is believed
+    admit       admit(environ): the Guest behind an upgrade
+    connect     connect(socket, guest, bytes that came with the upgrade): takes the socket over
+    """
+
+    most_bytes: Callable[[str], int]
+    address_of: Callable[[Mapping], str]
+    admit: Callable[[Mapping], Guest]
+    connect: Callable[[socket.socket, Guest, bytes], None]
+
+
+class Crowd:
+    """Counts what comes from each address: a flood from one is cut, a hall of phones behind one is served."""
+
+    BURST_SECONDS = 10
+
+    def __init__(self, connections: int, requests_a_second: float, clock: Callable[[], float] = time.monotonic):
+        """connections, requests_a_second   at most from one address; 0: any number"""
+        self._connections, self._rate, self._clock = connections, requests_a_second, clock
+        self._open: dict[str, int] = {}
+        self._tokens: dict[str, tuple[float, float]] = {}  # address -> (tokens, when)
+        self.cut = 0  # connections and requests refused so far
+
+    def enter(self, address: str) -> bool:
+        """Count a connection in, unless there are too many."""
+        count = self._open.get(address, 0)
+        if self._connections and count >= self._connections:
+            self.cut += 1
+            return False
+        self._open[address] = count + 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+
+    def ask(self, address: str) -> None:
+        """Count a request.
+
+        errors   Refused `too_many_requests`
+        """
+        if not self._rate:
+            return
+        now, most = self._clock(), self._rate * self.BURST_SECONDS
+        tokens, when = self._tokens.get(address, (most, now))
+        tokens = min(most, tokens + (now - when) * self._rate) - 1
+        if len(self._tokens) > 10_000:
+            self._tokens.clear()
+        self._tokens[address] = max(tokens, -1.0), now
+        if tokens < 0:
+            self.cut += 1
+            raise Refused("too_many_requests", "Too many requests from this address: wait a moment.", 429, retry_after=1)
+
+
+def body_deadline(size: int) -> gevent.Timeout:
+    """A limit for reading a body of `size` bytes: enter it, and Refused `too_slow` comes out where it lasts too long."""
+    return gevent.Timeout(BODY_SECONDS + size / LEAST_BYTES_A_SECOND,
+                          Refused("too_slow", "The request came too slowly.", 408))
+
+
+class _Head:
+    """The lines of a request's head, so many bytes of them and no more."""
+
+    def __init__(self, file):
+        self._file, self._left = file, HEAD_BYTES
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._file.readline(limit)
+        self._left -= len(line)
+        if self._left < 0:
+            raise ValueError("the head is too long")
+        return line
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name. Source: RFC 9110, "Tokens"
+_HEAD_DEFECTS = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect,
+                 email.errors.MisplacedEnvelopeHeaderDefect)
+_REASONS = Map({400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 408: "Request Timeout", 411: "Length Required",
+                413: "Content Too Large", 426: "Upgrade Required", 429: "Too Many Requests", 503: "Service Unavailable"})
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class _Slow(ValueError):
+    """A head that did not come whole in its time."""
+
+
+class Handler(geventwebsocket.handler.WebSocketHandler):
+    """Reads the requests of one connection for pywsgi, and takes its socket out when it becomes a live one."""
+
+    head_seconds, idle_seconds = 10, 15
+    _is_kept = False  # whether it has brought a request already
+    _deadline: gevent.Timeout  # of the head that is being read
+
+    def log_request(self) -> None:
+        """Nothing: a line a request says nothing that the log of the contest does not say better."""
+
+    def handle(self) -> None:
+        self.socket.settimeout(BODY_SECONDS)  # no single read or write may stand still for longer
+        super().handle()
+
+    def read_requestline(self) -> str:
+        """The first line of a head; from its first byte on the whole head has so much time and no more."""
+        came = b""
+        with gevent.Timeout(self.idle_seconds if self._is_kept else self.head_seconds, False):
+            came = self.rfile.peek(1)
+        if not came:
+            return ""
+        self._is_kept, self._deadline = True, gevent.Timeout.start_new(self.head_seconds)
+        try:
+            return super().read_requestline()
+        except gevent.Timeout:
+            self.socket.sendall(_TOO_SLOW)
+            return ""
+
+    def MessageClass(self, file, *more):
+        return super().MessageClass(_Head(file), *more)
+
+    def read_request(self, raw_requestline: str) -> bool:
+        try:
+            return super().read_request(raw_requestline)
+        except gevent.Timeout:
+            raise _Slow from None
+        finally:
+            self._deadline.close()
+
+    def _handle_client_error(self, ex) -> tuple:
+        """A head that is too slow, too long or no HTTP is the other side's fault: an answer, and no traceback."""
+        if isinstance(ex, _Slow):
+            return "408", _TOO_SLOW
+        return super()._handle_client_error(ValueError(str(ex)) if isinstance(ex, http.client.HTTPException) else ex)
+
+    def run_application(self) -> None:
+        gate = self.server.gate
+        try:
+            self.server.crowd.ask(gate.address_of(self.environ))
+            self._check_head(gate)
+            if self.environ["PATH_INFO"] == "/api/live":
+                self._check_upgrade()
+                return self._become_live(gate, gate.admit(self.environ))
+        except Refused as no:
+            return self._refuse(no)
+        gevent.pywsgi.WSGIHandler.run_application(self)
+        self._read_out()
+
+    def _check_head(self, gate: Gate) -> None:
+        """Refuse a request of a shape that two readers could understand differently, before anything of its body is read."""
+        headers, length = self.headers, self.environ.get("CONTENT_LENGTH")
+        if any(isinstance(defect, _HEAD_DEFECTS) for defect in headers.defects) or self.request_version == "HTTP/0.9" or not all(
+                _TOKEN.fullmatch(name) and "\n" not in text for name, text in headers.items()):
+            raise Refused("bad_request", "The head of this request is no HTTP.", 400)
+        if "Transfer-Encoding" in headers:
+            raise Refused("length_required", "A body says its length.", 411)
+        lengths, hosts = (len(headers.get_all(name, [])) for name in ("Content-Length", "Host"))
+        if lengths > 1 or hosts > 1 or (not hosts and self.request_version == "HTTP/1.1"):
+            raise Refused("bad_request", "A request has one Content-Length and one Host.", 400)
+        if length and not (length.isascii() and length.isdigit()):
+            raise Refused("bad_request", "Content-Length is one number.", 400)
+        if length and int(length) > gate.most_bytes(self.environ["PATH_INFO"]):
+            raise Refused("body_too_large", "That is more than this server takes.", 413)
+
+    def _refuse(self, no: Refused) -> None:
+        """Answer a request that goes no further, and end the connection: what may still come of it is not to be trusted."""
+        self.close_connection = True
+        body = dumps({"error": {"code": no.code, "message": no.text}})
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
+        headers += [("Retry-After", str(no.extra.get("retry_after", 5)))] * (no.status in (429, 503))
+        headers += [("Sec-WebSocket-Version", "13")] * (no.status == 426)
+        self.start_response(f"{no.status} {_REASONS[no.status]}", headers)
+        self.result = [body]
+        self.process_result()
+        self._read_out()
+
+    def _read_out(self) -> None:
+        """Read what is left of a body for a while: a connection closed over unread bytes would take the answer with it."""
+        with gevent.Timeout(BODY_SECONDS, False), contextlib.suppress(OSError):
+            while self.wsgi_input.position < min(self.content_length or 0, MOST_READ_OUT_BYTES):
+                self.wsgi_input.send_100_continue_enabled = False
+                self.wsgi_input.read(READ_BYTES)
+        if self.wsgi_input.position < (self.content_length or 0):
+            self.close_connection = True
+            self.wsgi_input.content_length = self.wsgi_input.position
+
+    def _check_upgrade(self) -> None:
+        """Refuse what is no proper upgrade to contest.v1."""
+        environ = self.environ
+        tokens = [t.strip().lower() for t in environ.get("HTTP_CONNECTION", "").split(",")]
+        if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_UPGRADE", "").lower() != "websocket" or "upgrade" not in tokens:
+            raise Refused("upgrade_required", "This address speaks WebSocket.", 426)
+        if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or self.request_version != "HTTP/1.1":
+            raise Refused("upgrade_required", "This address speaks WebSocket, version 13.", 426)
+        try:
+            whole = len(base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)) == 16
+        except ValueError:
+            whole = False
+        if not whole or environ.get("CONTENT_LENGTH", "0") not in ("", "0") or not self._offers(environ):
+            raise Refused("bad_upgrade", "The upgrade needs a key, no body, and the subprotocol contest.v1.", 400)
+
+    def _offers(self, environ: Mapping) -> bool:
+        return "contest.v1" in [p.strip() for p in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
+
+    def _become_live(self, gate: Gate, guest: Guest) -> None:
+        """Answer 101 ourselves and hand the descriptor on; no greenlet stays behind."""
+        key = self.environ["HTTP_SEC_WEBSOCKET_KEY"] + self.GUID
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.socket.sendall(
+            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: contest.v1\r\n\r\n".encode())
+        self.socket.settimeout(0)  # from here a read of what is not there says so at once
+        try:
+            early = self.rfile.peek()
+        except OSError:
+            early = b""
+        self.status, self.headers_sent, self.close_connection, self.result = "101", True, True, []
+        self.rfile.close()
+        plain_socket = socket.socket(fileno=self.socket.detach())
+        plain_socket.setblocking(False)
+        gate.connect(plain_socket, guest, early)
+
+
+class Front(gevent.pywsgi.WSGIServer):
+    """The HTTP server: pywsgi behind a gate, with a count of who is there."""
+
+    def __init__(self, listener, app, gate: Gate, crowd: Crowd, handler_class: type[Handler] = Handler):
+        super().__init__(listener, app, spawn=gevent.pool.Pool(20_000), handler_class=handler_class, log=None)
+        self.gate, self.crowd = gate, crowd
+
+    def handle(self, sock, address) -> None:
+        if not self.crowd.enter(address[0]):
+            return  # the socket is closed by whoever called
+        try:
+            super().handle(sock, address)
+        finally:
+            self.crowd.leave(address[0])
+
+
+# --- Hub --------------------------------------------------------------------
+# Tells every screen and phone what happened, and holds it for those who are
+# away. docs/realtime.md is the protocol. Called by Desk (publish), Wire
+# (connect) and Routes (events). Knows bytes, channel names and cursors; never
+# an event, a rule or the state. Publishing never waits on a phone: a socket is
+# a cursor into what is held, and what it does not take now it is sent when it
+# can be written. A connected socket has no greenlet: the loop calls it.
+
+CHUNK_BYTES = 64 << 10   # joined for one socket at a time, at least one frame
+FLUSH_SECONDS = 0.02
+SLICE = 256              # sockets written between two turns of the loop
+
+
+def turn(seconds: float) -> None:
+    """A real turn of the loop: `gevent.sleep(0)` would not poll the sockets until fifty callbacks had run."""
+    hub = gevent.get_hub()
+    hub.wait(hub.loop.timer(seconds))
+
+
+# What is held for those who are away.
 
 
 @dataclass(frozen=True, slots=True)
@@ -3177,11 +3632,34 @@ class Audience:
     def __init__(self, name: str, floor: int):
         self.name = name
         self.channels = ("judge", name) if name.startswith("judge:") else (name,)
-        self.held: deque[tuple[int, int, float, bytes]] = deque()  # (seq, seq before it, when, frame's JSON)
+        self.held: deque[tuple[int, int, float, bytes]] = deque()  # (seq, seq before it, when, message's JSON)
         self.floor, self.floor_why = floor, "lapped"  # the last seq that is not held any more, and why
         self.last = floor  # the last seq this audience was sent
         self.peers: set[Peer] = set()
-        self.news = gevent.event.Event()  # set and replaced when something is published
+        self._news = gevent.event.Event()
+        self._chunks: dict[int, tuple[bytes, int, int]] = {}
+
+    def add(self, seq: int, when: float, message: bytes) -> None:
+        """Hold a message; the sockets are sent it by the next flush."""
+        self.held.append((seq, self.last, when, message))
+        self.last = seq
+        self.wake()
+
+    def reset(self, seq: int, why: str) -> None:
+        """Hold nothing before a seq: everybody fetches the state anew."""
+        self.held.clear()
+        self.floor, self.last, self.floor_why = seq, seq, why
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every long poll answer now with what there is."""
+        self._chunks.clear()
+        self._news.set()
+        self._news = gevent.event.Event()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news."""
+        self._news.wait(seconds)
 
     def after(self, seq: int) -> list[tuple[int, int, float, bytes]]:
         """What is held behind a seq, oldest first."""
@@ -3192,73 +3670,70 @@ class Audience:
             found.append(item)
         return found[::-1]
 
+    def chunk(self, seq: int) -> tuple[bytes, int, int]:
+        """What is held behind a seq as joined frames: the bytes, the seq they reach, how many there are.
+
+        Sockets at the same place share the bytes.
+        """
+        if seq not in self._chunks:
+            if len(self._chunks) > 64:  # as many laggards at places of their own: sharing is over
+                self._chunks.clear()
+            parts, size, upto = [], 0, seq
+            for upto, _, _, message in self.after(seq):
+                parts.append(encode_frame(message))
+                size += len(message)
+                if size > CHUNK_BYTES:
+                    break
+            self._chunks[seq] = b"".join(parts), upto, len(parts)
+        return self._chunks[seq]
+
     def trim(self, most: int, oldest: float) -> None:
+        """Let go of what is too much or too old."""
         while len(self.held) > most:
             self.floor, self.floor_why = self.held.popleft()[0], "lapped"
         while self.held and self.held[0][2] < oldest:
             self.floor, self.floor_why = self.held.popleft()[0], "ttl"
 
 
-class Peer:
-    """One connected socket."""
-
-    __slots__ = ("sock", "session", "audience", "cid", "page", "waiting", "frames", "sent", "heard", "beat",
-                 "born", "queue", "queued", "owed", "blocked_since", "reader", "writer", "closing", "address")
-
-    def __init__(self, sock, session: str, audience: str, address: str, now: float):
-        self.sock, self.session, self.audience, self.address = sock, session, audience, address
-        self.cid, self.page, self.waiting = "", "", 0
-        self.frames, self.sent = Frames(), -1  # -1: not greeted yet
-        self.heard = self.beat = self.born = now
-        self.queue: deque[memoryview] = deque()
-        self.queued, self.owed, self.blocked_since = 0, 0, 0.0
-        self.reader = self.writer = None
-        self.closing = 0.0
-
-
-class Hub:
-    """The live side of a server: audiences, sockets, heartbeat."""
+class Backlog:
+    """What every audience was told and may still ask for, and where in the log that is."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic):
         self.settings, self.clock = settings, clock
         self.epoch, self.seq, self.hash8 = "", 0, ""
         self._first = 0  # the seq of the first kept hash
-        self._hashes: list[str] = []  # 8 hex a seq, from _first
-        self._audiences: dict[str, Audience] = {}
-        self._peers: set[Peer] = set()
-        self._pending = gevent.event.Event()
-        self._loops: list[gevent.Greenlet] = []
-        self.lag_seconds = 0.0
-        self.counts = dict.fromkeys(("resumes", "resets", "slow_dropped", "heartbeat_timeouts", "replaced"), 0)
+        self._hashes = bytearray()  # 4 bytes a seq, from _first: those who missed nothing resume after days
+        self.audiences: dict[str, Audience] = {}
         self.draining = False
-
-    # What is published and held.
+        self.counts = dict.fromkeys((
+            "resumes", "resets", "slow_dropped", "heartbeat_timeouts", "replaced", "throttled", "connected", "refused",
+            "polls", "published", "delivered", "received"), 0)
 
     def begin(self, epoch: str, seq: int, hash8: str) -> None:
         """Start at a place of the log; lines behind it may be held again with `publish`."""
         self.epoch, self.seq, self.hash8 = epoch, seq, hash8
-        self._first, self._hashes = seq, [hash8]
-        self._audiences = {name: Audience(name, seq) for name in CHANNELS}
+        self._first, self._hashes = seq, bytearray.fromhex(hash8)
+        self.audiences = {name: Audience(name, seq) for name in CHANNELS}
 
     def audience(self, name: str) -> Audience:
         """The audience of that name. A judge's own begins as what all judges were sent, which is all it was sent too."""
-        if name not in self._audiences:
-            made, common = Audience(name, self.seq), self._audiences["judge"]
+        if name not in self.audiences:
+            made, common = Audience(name, self.seq), self.audiences["judge"]
             made.held, made.last = common.held.copy(), common.last
             made.floor, made.floor_why = common.floor, common.floor_why
-            self._audiences[name] = made
-        return self._audiences[name]
+            self.audiences[name] = made
+        return self.audiences[name]
 
-    def _note_hash(self, seq: int, hash8: str) -> None:
-        if seq - self._first == len(self._hashes):  # else it is there: a line that could not be told is passed over next
-            self._hashes.append(hash8)
+    def _move_to(self, seq: int, hash8: str) -> None:
+        self.seq, self.hash8 = seq, hash8
+        if seq - self._first == len(self._hashes) // 4:  # else it is there: a line that could not be told is passed over next
+            self._hashes += bytes.fromhex(hash8)
 
     def pass_over(self, seq: int, hash8: str) -> None:
         """Count a line that is not told, at start since it is too old: whoever stood before it fetches the state anew."""
-        self.seq, self.hash8 = seq, hash8
-        self._note_hash(seq, hash8)
-        for audience in self._audiences.values():
-            self._reset(audience, "ttl")
+        self._move_to(seq, hash8)
+        for audience in self.audiences.values():
+            self.reset(audience, "ttl")
 
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
         """Tell a durable line's messages to every channel. Never waits.
@@ -3268,39 +3743,29 @@ class Hub:
         """
         for channel in told:
             self.audience(channel)
-        self.seq, self.hash8 = seq, hash8
-        self._note_hash(seq, hash8)
+        self._move_to(seq, hash8)
         when, encoded = self.clock() - age_seconds, {}
-        for audience in self._audiences.values():
+        for audience in self.audiences.values():
             key = tuple(c for c in audience.channels if c in told)
             if not key:
                 continue
             if key not in encoded:
                 encoded[key] = dumps([m for channel in key for m in told[channel]])
-            frame = b'{"t":"ev","s":%d,"h":"%s","p":%d,"m":%s}' % (seq, hash8.encode(), audience.last, encoded[key])
-            if len(frame) > FRAME_BYTES:
-                self._reset(audience, "lapped")
-                continue
-            audience.held.append((seq, audience.last, when, frame))
-            audience.last = seq
-            audience.news.set()
-            audience.news = gevent.event.Event()
+            message = b'{"t":"ev","s":%d,"h":"%s","p":%d,"m":%s}' % (seq, hash8.encode(), audience.last, encoded[key])
+            if len(message) > FRAME_BYTES:
+                self.reset(audience, "lapped")
+            else:
+                audience.add(seq, when, message)
+        self.counts["published"] += 1
         self._trim()
-        self._pending.set()
 
-    def _reset(self, audience: Audience, why: str) -> None:
-        """Hold nothing before now: everybody of the audience fetches the state anew."""
-        audience.held.clear()
-        audience.floor, audience.last, audience.floor_why = self.seq, self.seq, why
-        for peer in list(audience.peers):
-            peer.sent = self.seq
-            self._send(peer, encode_frame(b'{"t":"reset","why":"%s","s":%d}' % (why.encode(), self.seq)))
-        audience.news.set()
-        audience.news = gevent.event.Event()
+    def reset(self, audience: Audience, why: str) -> None:
+        """Hold nothing before now for an audience."""
+        audience.reset(self.seq, why)
 
     def _trim(self) -> None:
         oldest = self.clock() - self.settings.held_seconds
-        for audience in self._audiences.values():
+        for audience in self.audiences.values():
             audience.trim(self.settings.held_messages, oldest)
 
     def check(self, audience: Audience, cursor: Cursor | None) -> tuple[str, str]:
@@ -3314,297 +3779,302 @@ class Hub:
             return "reset", "audience"
         if cursor.seq > self.seq:
             return "reset", "ahead"
-        if cursor.seq < audience.floor:
-            return "reset", audience.floor_why
-        if cursor.seq < self._first or self._hashes[cursor.seq - self._first] != cursor.hash8:
-            return "reset", "hash" if cursor.seq >= self._first else "lapped"
-        return "resume", ""
+        if cursor.seq < max(audience.floor, self._first):
+            return "reset", audience.floor_why if cursor.seq < audience.floor else "lapped"
+        at = 4 * (cursor.seq - self._first)
+        return ("resume", "") if self._hashes[at:at + 4].hex() == cursor.hash8 else ("reset", "hash")
 
     def events(self, name: str, cursor: Cursor | None, wait_seconds: float) -> dict:
-        """What a long poll is answered: mode, the new cursor, and the frames since the old one."""
+        """What a long poll is answered: mode, the new cursor, and the messages since the old one."""
         audience = self.audience(name)
         mode, why = self.check(audience, cursor)
         if mode == "resume" and wait_seconds and not audience.after(cursor.seq) and not self.draining:
-            audience.news.wait(wait_seconds)
+            audience.wait(wait_seconds)
             mode, why = self.check(audience, cursor)
+        self.counts["polls"] += 1
         self.counts["resumes" if mode == "resume" else "resets"] += 1
-        held = [orjson.Fragment(frame) for *_, frame in audience.after(cursor.seq)] if mode == "resume" else []
+        held = [orjson.Fragment(message) for *_, message in audience.after(cursor.seq)] if mode == "resume" else []
         return {"mode": mode, "why": why, "e": self.epoch, "s": self.seq, "h": self.hash8, "a": name, "events": held}
 
-    # Sockets.
+    def wake(self) -> None:
+        """Let every long poll answer now."""
+        for audience in self.audiences.values():
+            audience.wake()
+
+
+# Sockets.
+
+
+class Peer(WebSocket):
+    """A socket that speaks contest.v1: who listens, where it stands, and what it says of itself."""
+
+    __slots__ = ("audience", "beat", "cid", "guest", "page", "sent", "waiting")
+
+    hello_seconds, blocked_seconds, closing_seconds = 5, 10, 2.5
+
+    def __init__(self, hub: Hub, sock, guest: Guest):
+        super().__init__(hub, sock)
+        self.guest, self.audience = guest, hub.audience(guest.audience)
+        self.cid, self.page, self.waiting = "", "", 0
+        self.sent = -1  # the seq up to which it was sent everything; -1: not greeted yet
+        self.beat = self.heard
+
+    def take(self, opcode: int, payload: bytes) -> None:
+        """A hello, a pong or a bye; anything else is not understood."""
+        self.hub.counts["received"] += 1
+        if opcode == 2:
+            return self.close(Close.BINARY)
+        try:
+            said = json.loads(payload.decode())
+            kind = said["t"]
+        except UnicodeDecodeError:
+            return self.close(Close.NOT_UTF8)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self.close(Close.BAD_HELLO)
+        waiting = said.get("waiting")
+        if isinstance(waiting, int) and 0 <= waiting < 1_000_000:
+            self.waiting = waiting
+        if kind == "hello":
+            self._hello(said)
+        elif kind == "bye":
+            self.close(Close.NORMAL)
+        elif kind != "pong":
+            self.close(Close.BAD_HELLO)
+
+    def _hello(self, said: dict) -> None:
+        if said.get("v") != 1:
+            return self.close(Close.VERSION)
+        try:
+            cursor = Cursor.read(said.get("cur"))
+        except Refused:
+            return self.close(Close.BAD_HELLO)
+        cid, page = (str(said.get(name, "")) for name in ("cid", "page"))
+        if not all(re.fullmatch(r"[\w-]{0,64}", text, re.ASCII) for text in (cid, page)):
+            return self.close(Close.BAD_HELLO)
+        if page in self.guest.barred:
+            return self.close(Close.NOT_ALLOWED)
+        self.cid, self.page = cid, sys.intern(page)
+        self.hub.attach(self, cursor)
+
+    def caught_up(self) -> None:
+        self.advance()
+
+    def advance(self) -> None:
+        """Send what its audience was sent since, chunk after chunk, until it has all or takes no more."""
+        audience = self.audience
+        while self.sent < audience.last and not self.rest and not self.closing and not self.is_gone:
+            if self.sent < audience.floor:
+                self.hub.counts["slow_dropped"] += 1
+                return self.close(Close.SLOW)
+            data, self.sent, count = audience.chunk(self.sent)
+            self.hub.counts["delivered"] += count
+            self.send(data)
+
+    def tick(self, now: float) -> None:
+        """What time brings: a heartbeat; an end to the silent, the slow and those who never said hello."""
+        limits = self.hub.settings
+        if self.closing:
+            if now - self.closing > self.closing_seconds:
+                self.drop(reset=True)
+        elif now - self.heard > limits.dead_seconds:
+            self.hub.counts["heartbeat_timeouts"] += 1
+            self.close(Close.SILENT)
+        elif self.rest and now - self.blocked_since > self.blocked_seconds:
+            self.hub.counts["slow_dropped"] += 1
+            self.close(Close.SLOW)
+        elif self.sent < 0:
+            if now - self.beat > self.hello_seconds:
+                self.close(Close.NO_HELLO)
+        elif now - self.beat >= limits.ping_seconds:
+            self.beat = now
+            self.advance()  # before the heartbeat, whose `p` it would otherwise not have seen
+            if not self.rest:
+                self.send(self.hub.heartbeat(self.audience))
+
+
+class Peers:
+    """The connected sockets, found again by session and by page load; and those that speak too fast."""
+
+    flood_seconds = 10
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._all: set[Peer] = set()
+        self._pages: dict[tuple[str, str], Peer] = {}  # (session, cid) -> its newest socket
+        self._throttled: dict[WebSocket, float] = {}  # since when
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(list(self._all))
+
+    def add(self, peer: Peer) -> None:
+        self._all.add(peer)
+
+    def remove(self, peer: Peer) -> None:
+        self._all.discard(peer)
+        self._throttled.pop(peer, None)
+        if self._pages.get((peer.guest.session, peer.cid)) is peer:
+            del self._pages[peer.guest.session, peer.cid]
+
+    def newest(self, peer: Peer) -> Peer | None:
+        """Note that this socket is the page's now; returns the one it replaces."""
+        if not peer.cid:
+            return None
+        older = self._pages.get((peer.guest.session, peer.cid))
+        self._pages[peer.guest.session, peer.cid] = peer
+        return older if older is not peer else None
+
+    def of_session(self, session: str) -> list[Peer]:
+        return [peer for peer in self._all if peer.guest.session == session]
+
+    def presence(self) -> list[dict]:
+        """Who is connected: audience, page, what waits on the phone, seconds since the last sign of life."""
+        now = self._clock()
+        return [{"audience": p.audience.name, "page": p.page, "waiting": p.waiting, "seen": round(now - p.heard, 1)}
+                for p in self._all if p.sent >= 0]
+
+    def throttle(self, peer: Peer) -> None:
+        """Note that a socket is not read until it has tokens again."""
+        self._throttled.setdefault(peer, self._clock())
+
+    def release(self) -> None:
+        """Read the throttled on, those who have calmed down; an end to those who stay too fast."""
+        for peer, since in list(self._throttled.items()):
+            peer.refill()
+            over = self._clock() - since > self.flood_seconds
+            if over or peer.tokens > peer.most_tokens / 2:
+                del self._throttled[peer]
+            if over:
+                peer.close(Close.POLICY)
+            elif peer.tokens > 0:
+                peer.reader.start(peer.readable)
+
+
+class Hub(Backlog):
+    """The live side of a server: its backlog, and the sockets that hear of it."""
+
+    frames_class, peer_class = Frames, Peer
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic):
+        super().__init__(settings, clock)
+        self.peers = Peers(clock)
+        self.closes: dict[int, int] = {}  # how often each close code was said, by either side
+        self._pending = gevent.event.Event()
+        self._loops: list[gevent.Greenlet] = []
+        self.lag_seconds = 0.0
+        self.stand_aside: Callable[[], None] = lambda: None  # waits while a commit is under way
 
     def start(self) -> None:
         """Begin to flush and to keep time, in the hub of this thread."""
         self._loops = [gevent.spawn(self._flush_for_ever), gevent.spawn(self._beat_for_ever)]
 
-    def connect(self, sock, session: str, audience: str, address: str, early: bytes = b"") -> None:
+    def connect(self, sock, guest: Guest, early: bytes = b"") -> None:
         """Take over a plain, non-blocking socket after its upgrade. `early`: bytes that came with it."""
-        peer = Peer(sock, session, audience, address, self.clock())
-        self._peers.add(peer)
-        peer.reader = gevent.get_hub().loop.io(sock.fileno(), 1)
-        peer.reader.start(self._readable, peer)
-        if early:
-            self._feed(peer, early)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CHUNK_BYTES)  # else the kernel holds megabytes for each that reads nothing
+        peer = self.peer_class(self, sock, guest)
+        self.peers.add(peer)
+        self.counts["connected"] += 1
+        if guest.refusal:
+            self.counts["refused"] += 1
+            peer.close(guest.refusal)
+        elif early:
+            peer.feed(early)
 
     @property
     def connections(self) -> int:
-        return len(self._peers)
+        return len(self.peers)
 
-    def presence(self) -> list[dict]:
-        """Who is connected: audience, page, what waits on the phone, seconds since the last sign of life."""
-        now = self.clock()
-        return [{"audience": p.audience, "page": p.page, "waiting": p.waiting, "seen": round(now - p.heard, 1)}
-                for p in self._peers if p.sent >= 0]
-
-    def _readable(self, peer: Peer) -> None:
-        try:
-            data = peer.sock.recv(16384)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if data:
-            self._feed(peer, data)
-        else:
-            self._drop(peer)
-
-    def _feed(self, peer: Peer, data: bytes) -> None:
-        """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
-        peer.heard = self.clock()
-        try:
-            for opcode, payload in peer.frames.feed(data):
-                if peer not in self._peers:
-                    return
-                if not peer.closing or opcode == 8:
-                    self._message(peer, opcode, payload)
-        except BrokenFrame as why:
-            self.close(peer, why.code)
-        except Exception:  # a fault of ours costs one connection and is told, never the loop
-            traceback.print_exc()
-            self.close(peer, Close.FAULT)
-
-    def _message(self, peer: Peer, opcode: int, payload: bytes) -> None:
-        if opcode == 9:
-            self._send(peer, encode_frame(payload, 10))
-        elif opcode == 8:
-            self._closed_by_peer(peer, payload)
-        elif opcode == 2:
-            self.close(peer, Close.BINARY)
-        elif opcode == 1:
-            try:
-                message = json.loads(payload.decode())
-                kind = message["t"]
-            except UnicodeDecodeError:
-                return self.close(peer, Close.NOT_UTF8)
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return self.close(peer, Close.BAD_HELLO)
-            self._said(peer, kind, message)
-
-    def _closed_by_peer(self, peer: Peer, payload: bytes) -> None:
-        """Answer a close with the same code, then let go."""
-        code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else Close.NORMAL
-        valid = code in range(3000, 5000) or code in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013)
-        if not peer.closing:
-            self._send(peer, encode_frame(struct.pack("!H", code if valid and len(payload) != 1 else Close.PROTOCOL), 8))
-        self._drop(peer)
-
-    def _said(self, peer: Peer, kind: str, message: dict) -> None:
-        waiting = message.get("waiting")
-        if isinstance(waiting, int) and 0 <= waiting < 1_000_000:
-            peer.waiting = waiting
-        if kind == "hello":
-            self._hello(peer, message)
-        elif kind == "bye":
-            self.close(peer, Close.NORMAL)
-        elif kind != "pong":
-            self.close(peer, Close.BAD_HELLO)
-
-    def _hello(self, peer: Peer, message: dict) -> None:
-        if message.get("v") != 1:
-            return self.close(peer, Close.VERSION)
-        try:
-            cursor = Cursor.read(message.get("cur"))
-        except Refused:
-            return self.close(peer, Close.BAD_HELLO)
-        if not all(re.fullmatch(r"[\w-]{0,64}", str(message.get(name, "")), re.ASCII) for name in ("cid", "page")):
-            return self.close(peer, Close.BAD_HELLO)
-        peer.cid, peer.page = str(message.get("cid", "")), str(message.get("page", ""))
-        for other in list(self._peers):
-            if other is not peer and peer.cid and other.cid == peer.cid and other.session == peer.session:
-                self.counts["replaced"] += 1
-                self.close(other, Close.REPLACED)
-        self._attach(peer, self.audience(peer.audience), cursor)
-
-    def _attach(self, peer: Peer, audience: Audience, cursor: Cursor | None) -> None:
+    def attach(self, peer: Peer, cursor: Cursor | None) -> None:
         """Check the cursor, set it, register: in one step, without a yield, so that nothing falls in between."""
+        if older := self.peers.newest(peer):
+            self.counts["replaced"] += 1
+            older.close(Close.REPLACED)
+        audience = peer.audience
         mode, why = self.check(audience, cursor)
         self.counts["resumes" if mode == "resume" else "resets"] += 1
-        advice = self.advice()
         welcome = {"t": "welcome", "mode": mode, "why": why, "e": self.epoch, "s": self.seq, "h": self.hash8,
                    "a": audience.name, "ping": self.settings.ping_seconds, "dead": self.settings.dead_seconds,
-                   "retry": [1, 30], "recommend": advice["recommend"]}
-        missed = audience.after(cursor.seq) if mode == "resume" else []
-        peer.sent = self.seq
+                   "retry": [1, 30], "recommend": self.advice()["recommend"]}
+        peer.sent = cursor.seq if mode == "resume" else self.seq
         audience.peers.add(peer)
-        data = b"".join([encode_frame(dumps(welcome)), *(encode_frame(frame) for *_, frame in missed)])
-        peer.owed = len(data)  # what is held for it is bounded already: only what comes on top makes it slow
-        self._send(peer, data)
+        peer.send(encode_frame(dumps(welcome)))
+        peer.advance()
 
-    # Sending.
+    def left(self, peer: Peer, code: int) -> None:
+        """Tell a socket that closes nothing more; the code is counted."""
+        peer.audience.peers.discard(peer)
+        if code:
+            self.closes[code] = self.closes.get(code, 0) + 1
+
+    def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
+        super().publish(seq, hash8, told, age_seconds)
+        self._pending.set()
+
+    def reset(self, audience: Audience, why: str) -> None:
+        super().reset(audience, why)
+        said = encode_frame(b'{"t":"reset","why":"%s","s":%d}' % (why.encode(), self.seq))
+        for peer in list(audience.peers):
+            peer.sent = self.seq
+            peer.send(said)
 
     def _flush_for_ever(self) -> None:
         while True:
             self._pending.wait()
             self._pending.clear()
             begun = self.clock()
-            for audience in list(self._audiences.values()):
+            # The few first: a judge or the host does not wait for ten thousand screens.
+            for audience in sorted(self.audiences.values(), key=lambda a: len(a.peers)):
                 self._flush(audience)
-            self._turn(max(0.0, FLUSH_SECONDS - (self.clock() - begun)))
+            turn(max(0.0, FLUSH_SECONDS - (self.clock() - begun)))
 
     def _flush(self, audience: Audience) -> None:
-        """Send what is new to every socket of an audience; those at the same place share the joined bytes."""
-        if not audience.held:
-            return
-        joined: dict[int, bytes] = {}
+        """Send what is new to every socket of an audience, some at a time."""
         last = audience.last
         for count, peer in enumerate(list(audience.peers), 1):
-            if peer.sent < last and not peer.closing:
-                if peer.sent not in joined:
-                    joined[peer.sent] = b"".join(encode_frame(f) for s, _, _, f in audience.after(peer.sent) if s <= last)
-                data, peer.sent = joined[peer.sent], last
-                self._send(peer, data)
+            if peer.sent < last and not peer.rest:
+                peer.advance()
             if count % SLICE == 0:
-                self._turn(0)
-
-    @staticmethod
-    def _turn(seconds: float) -> None:
-        """A real turn of the loop: `gevent.sleep(0)` would not poll the sockets."""
-        hub = gevent.get_hub()
-        hub.wait(hub.loop.timer(seconds))
-
-    def _send(self, peer: Peer, data: bytes) -> None:
-        """One direct, non-blocking send; what does not fit waits in the socket's own queue."""
-        if not peer.queue:
-            try:
-                data = data[peer.sock.send(data):]
-            except (BlockingIOError, InterruptedError):
-                pass
-            except OSError:
-                return self._drop(peer)
-            if not data:
-                return
-            peer.blocked_since = self.clock()
-            peer.writer = gevent.get_hub().loop.io(peer.sock.fileno(), 2)
-            peer.writer.start(self._writable, peer)
-        peer.queue.append(memoryview(data))
-        peer.queued += len(data)
-        if peer.queued > QUEUE_BYTES + peer.owed:
-            self.counts["slow_dropped"] += 1
-            self._drop(peer)
-
-    def _writable(self, peer: Peer) -> None:
-        try:
-            while peer.queue:
-                sent = peer.sock.send(peer.queue[0])
-                peer.queued -= sent
-                peer.blocked_since = self.clock()
-                if sent < len(peer.queue[0]):
-                    peer.queue[0] = peer.queue[0][sent:]
-                    return
-                peer.queue.popleft()
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            return self._drop(peer)
-        peer.writer.stop()
-        peer.writer.close()
-        peer.writer = None
-
-    # Ends.
-
-    def close(self, peer: Peer, code: int) -> None:
-        """Say why, then wait a moment for the other side's close."""
-        if peer not in self._peers or peer.closing:
-            return
-        peer.closing = self.clock()
-        self._send(peer, encode_frame(struct.pack("!H", code), 8))
-        self._forget(peer)
-
-    def close_session(self, session: str, code: int) -> None:
-        """Close every socket of a session: its sign-in has ended."""
-        for peer in [p for p in self._peers if p.session == session]:
-            self.close(peer, code)
-
-    def _forget(self, peer: Peer) -> None:
-        if peer.audience in self._audiences:
-            self._audiences[peer.audience].peers.discard(peer)
-
-    def _drop(self, peer: Peer) -> None:
-        """Let go of a socket at once."""
-        if peer not in self._peers:
-            return
-        self._peers.discard(peer)
-        self._forget(peer)
-        for watcher in (peer.reader, peer.writer):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
-        peer.reader = peer.writer = None
-        peer.sock.close()
+                turn(0)
+                self.stand_aside()
 
     def _beat_for_ever(self) -> None:
         tick = min(1.0, self.settings.ping_seconds / 4)
         while True:
             due = self.clock() + tick
-            self._turn(tick)
+            turn(tick)
             self.lag_seconds = max(0.0, self.clock() - due)
-            self._beat()
+            self.peers.release()
+            for count, peer in enumerate(self.peers, 1):
+                if not peer.is_gone:
+                    peer.tick(self.clock())
+                if count % (4 * SLICE) == 0:
+                    turn(0)
 
-    def _beat(self) -> None:
-        """Heartbeats to those whose time it is; an end to the silent, the slow and those who never said hello."""
-        now, beats = self.clock(), {}
-        for peer in list(self._peers):
-            if peer.closing:
-                if now - peer.closing > 2.5:
-                    self._drop(peer)
-            elif now - peer.heard > self.settings.dead_seconds:
-                self.counts["heartbeat_timeouts"] += 1
-                self.close(peer, Close.SILENT)
-            elif peer.queue and now - peer.blocked_since > 10:
-                self.counts["slow_dropped"] += 1
-                self._drop(peer)
-            elif peer.sent < 0:
-                if now - peer.born > 5:
-                    self.close(peer, Close.NO_HELLO)
-            elif now - peer.beat >= self.settings.ping_seconds:
-                peer.beat = now
-                if peer.audience not in beats:
-                    beats[peer.audience] = self._heartbeat(self._audiences[peer.audience])
-                self._send(peer, beats[peer.audience])
-
-    def _heartbeat(self, audience: Audience) -> bytes:
+    def heartbeat(self, audience: Audience) -> bytes:
+        """A protocol ping and the heartbeat of an audience, as bytes."""
         beat = {"t": "hb", "s": self.seq, "h": self.hash8, "p": audience.last, "now": int(time.time() * 1000)}
         return encode_frame(b"", 9) + encode_frame(dumps(beat))
 
-    def wake(self) -> None:
-        """Let every long poll answer now with what there is."""
-        for audience in self._audiences.values():
-            audience.news.set()
-            audience.news = gevent.event.Event()
+    def close_session(self, session: str, code: int) -> None:
+        """Close every socket of a session: its sign-in has ended."""
+        for peer in self.peers.of_session(session):
+            peer.close(code)
 
     def drain(self, spread_seconds: float = 10) -> None:
         """Tell everybody that the server stops, and close: they come back by themselves, spread over some seconds."""
         self.draining = True
-        text = dumps({"t": "drain", "in": self.settings.drain_seconds, "spread": spread_seconds})
-        for peer in list(self._peers):
-            self._send(peer, encode_frame(text))
-            self.close(peer, Close.RESTART)
+        said = encode_frame(dumps({"t": "drain", "in": self.settings.drain_seconds, "spread": spread_seconds}))
+        for peer in self.peers:
+            peer.send(said)
+            peer.close(Close.RESTART)
 
     def stop(self) -> None:
         """Let go of everything."""
         gevent.killall(self._loops)
-        for peer in list(self._peers):
-            self._drop(peer)
+        for peer in self.peers:
+            peer.drop()
 
     def advice(self) -> dict:
         """How a client should listen: one answer, of which health, fallback and welcome are views."""
@@ -3619,7 +4089,7 @@ class Hub:
         advice = self.advice()
         status = "draining" if self.draining else "healthy" if not advice["reasons"] else "degraded"
         return {"status": status, "connections": self.connections, "head": self.seq,
-                "held": sum(len(a.held) for a in self._audiences.values()),
+                "held": sum(len(a.held) for a in self.audiences.values()),
                 "loop_lag_ms": round(self.lag_seconds * 1000, 1), "recommend": advice["recommend"]} | self.counts
 
 
@@ -3660,6 +4130,97 @@ class Outcome:
     new: bool
 
 
+def repeat_of(state: State, command_id: str, body: str) -> Outcome | None:
+    """What a command of this id did before, None if it is new.
+
+    errors   Refused `id_reuse` where the id was used for something else
+    """
+    seen = state.seen.get(command_id)
+    if seen is None:
+        return None
+    if seen.body != body:
+        raise Refused("id_reuse", "This id was used for something else.", 409)
+    return Outcome(state, state.seq, seen.kind, seen.key, False)
+
+
+class Batch:
+    """Commands decided ahead of the disk, each on what those before it would make of the state.
+
+    Thrown away with its draft where the disk does not take it; nobody has been answered then.
+    """
+
+    def __init__(self, state: State):
+        self.start = self.draft = state
+        self.lines: list[tuple[bytes, bytes]] = []
+        self.told: list[tuple[State, State, Fact]] = []  # (before, after, fact) of each line
+        self._answers: list[tuple[gevent.event.AsyncResult, Outcome | Exception]] = []
+
+    def take(self, command: Command, answer: gevent.event.AsyncResult) -> None:
+        """Decide a command; what becomes of it is told by `answer_all` or `fail`."""
+        try:
+            outcome = repeat_of(self.draft, command.id, command.body) or self._decided(command)
+        except Refused as no:
+            outcome = no
+        except Exception as fault:  # a fault of ours in one command must not stop the writer for all
+            traceback.print_exc()
+            outcome = fault
+        self._answers.append((answer, outcome))
+
+    def _decided(self, command: Command) -> Outcome:
+        """Decide and fold one command."""
+        draft = self.draft
+        events = decide(draft, command)
+        if not events:
+            return Outcome(draft, draft.seq, "", "", False)
+        fact = Fact(draft.seq + 1, self.start.seq + 1, command.at, type(command).__name__, command.by, command.id,
+                    command.body, events)
+        after = fold(draft, fact)  # before the line is kept: what cannot be folded must never reach the disk
+        self.lines.append(encode_line(*fact_json(fact), secrets.token_hex(16)))
+        self.told.append((draft, after, fact))
+        self.draft = after
+        kind, key = thing_of(fact)
+        return Outcome(after, fact.seq, kind, str(key), True)
+
+    def answer_all(self, state: State) -> None:
+        """Answer everybody, also the refused: a refusal may tell of what stands before it in the batch."""
+        for answer, outcome in self._answers:
+            if isinstance(outcome, Exception):
+                answer.set_exception(outcome)
+            else:
+                answer.set(changed(outcome, state=state))
+
+    def fail(self, error: Exception) -> None:
+        for answer, _ in self._answers:
+            answer.set_exception(error)
+
+
+class Past:
+    """States some seconds apart, for as long as messages are held.
+
+    A snapshot is taken of the oldest: so a start replays what was told since, and the hub holds it again for those who
+    were away.
+    """
+
+    APART_SECONDS, KEPT_SECONDS = 5, 300
+
+    def __init__(self, state: State, line_hash: str):
+        self._kept: deque[tuple[float, State, str]] = deque([(float("-inf"), state, line_hash)])
+
+    def add(self, state: State, line_hash: str) -> None:
+        """Remember a state, unless another was a moment ago."""
+        now = time.monotonic()
+        if now - self._kept[-1][0] > self.APART_SECONDS:
+            self._kept.append((now, state, line_hash))
+        while len(self._kept) > 1 and self._kept[1][0] < now - self.KEPT_SECONDS:
+            self._kept.popleft()
+
+    @property
+    def oldest(self) -> tuple[State, Head]:
+        """The oldest state still remembered, and where in the log it stands."""
+        _, state, line_hash = self._kept[0]
+        return state, Head(state.epoch, state.seq, line_hash)
+
+
 class Desk:
     """The writer of one contest.
 
@@ -3673,29 +4234,23 @@ class Desk:
         pass_over  pass_over(seq, hash8): called instead, at start, for lines too old for that
         on_fatal   on_fatal(error): called once when the log can no longer be written
         """
-        self.log, self._pool = recovered.log, disk_pool
+        self.log, self._recovered, self._pool = recovered.log, recovered, disk_pool
         self._publish, self._pass_over, self._on_fatal = publish, pass_over, on_fatal
         self._waiting: deque[tuple[Command, gevent.event.AsyncResult]] = deque()
         self._wake = gevent.event.Event()
-        self.read_only = ""  # a sentence while the disk takes no more
-        self.stopped = ""
-        self.state = State(epoch=recovered.log.head.epoch)
-        self.base = self.state
-        if recovered.snapshot:
-            self.base = state_from_parts(recovered.snapshot[1])
-        self._recovered = recovered
-        self.marks: deque[tuple[float, State, str]] = deque()
+        self.idle = gevent.event.Event()  # cleared while a batch is on its way to the disk
+        self.idle.set()
+        self.read_only = self.stopped = ""  # a sentence while the disk takes no more; while nothing is taken
+        epoch = recovered.log.head.epoch
+        self.base = state_from_parts(recovered.snapshot[1]) if recovered.snapshot else State(epoch=epoch)
+        self.state = changed(self.base, epoch=epoch)
+        self._line_hash = recovered.snapshot[0].hash if recovered.snapshot else ZERO_HASH
+        self.past = Past(self.state, self._line_hash)
         self._writer: gevent.Greenlet | None = None
-        self._committing = False
         self._noted = -1  # the seq that HEAD names
-        self._hashes: list[str] = []  # of the batch just written
 
     def replay(self, clock: Callable[[], float] = time.time) -> None:
         """Fold the lines behind the snapshot, and hold again what the recent ones told."""
-        snapshot = self._recovered.snapshot
-        self.state = changed(self.base, epoch=self.log.head.epoch)
-        self._line_hash = snapshot[0].hash if snapshot else ZERO_HASH
-        self.marks.append((0.0, self.state, self._line_hash))
         now = clock() * 1000
         for line in self._recovered.lines():
             fact = fact_from_json(line.public, line.private)
@@ -3705,15 +4260,10 @@ class Desk:
                 self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact), age)
             else:
                 self._pass_over(fact.seq, line.hash[:8])
-        self.marks.append((time.monotonic(), self.state, self._line_hash))
-        self._begin()
-
-    def _begin(self) -> None:
-        """Make the log ready, or serve reads only and say why."""
+        self.past.add(self.state, self._line_hash)
         try:
             in_pool(self._pool, self.log.begin)
-            self.read_only = ""
-        except Refused as full:
+        except Refused as full:  # reads are served meanwhile, and why is said
             self.read_only = full.text
 
     def start(self) -> None:
@@ -3729,26 +4279,9 @@ class Desk:
         answer = gevent.event.AsyncResult()
         self._waiting.append((command, answer))
         self._wake.set()
-        try:
-            return answer.get(timeout=wait_seconds)
-        except gevent.Timeout:
-            raise Refused("outcome_unknown", "No answer from the disk yet: ask again with the same id.", 503) from None
-
-    def find_repeat(self, command_id: str, body: str) -> Outcome | None:
-        """What a command of this id did before, None if it is new.
-
-        errors   Refused `id_reuse` where the id was used for something else
-        """
-        return self._repeat(self.state, command_id, body)
-
-    @staticmethod
-    def _repeat(state: State, command_id: str, body: str) -> Outcome | None:
-        seen = state.seen.get(command_id)
-        if seen is None:
-            return None
-        if seen.body != body:
-            raise Refused("id_reuse", "This id was used for something else.", 409)
-        return Outcome(state, state.seq, seen.kind, seen.key, False)
+        late = Refused("outcome_unknown", "No answer from the disk yet: ask again with the same id.", 503)
+        with gevent.Timeout(wait_seconds, late):
+            return answer.get()
 
     def _write_for_ever(self) -> None:
         while True:
@@ -3757,15 +4290,12 @@ class Desk:
                 continue
             self._wake.clear()
             while self._waiting:
-                self._committing = True
+                self.idle.clear()
                 self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), 512))])
-                self._committing = False
+                self.idle.set()
 
     def _note_peace(self) -> None:
-        """After two idle seconds HEAD says where the log ends: it guards the very last batch.
-
-        While the disk takes no more, the same write finds out whether there is room again.
-        """
+        """After two idle seconds write HEAD, which guards the very last batch, and see whether a full disk has room again."""
         if self._noted == self.log.head.seq and not self.read_only:
             return
         try:
@@ -3776,59 +4306,25 @@ class Desk:
         except SyncFailed as lost:
             self._lost(lost)
         except (OSError, Refused):  # HEAD only adds a guard, and there is still no room: the next quiet moment tries again
-            return
+            pass
 
-    def _commit(self, batch: list) -> None:
+    def _commit(self, asked: list[tuple[Command, gevent.event.AsyncResult]]) -> None:
         """Decide, append, sync, show, answer: in that order, and for all of the batch or none."""
-        draft, lines, told, answers = self.state, [], [], []
-        for command, answer in batch:
-            try:
-                outcome = self._repeat(draft, command.id, command.body)
-                if outcome is None:
-                    draft, outcome = self._draft(draft, command, lines, told)
-                answers.append((answer, outcome))
-            except Refused as no:
-                answers.append((answer, no))
-            except Exception as fault:  # a fault of ours in one command must not stop the writer for all
-                traceback.print_exc()
-                answer.set_exception(fault)
-        if lines and not self._append(lines, answers):
-            return
-        self._show(told)
-        for answer, outcome in answers:  # a refusal, too, may tell of what stands before it in the batch: only now
-            if isinstance(outcome, Refused):
-                answer.set_exception(outcome)
-            else:
-                answer.set(changed(outcome, state=self.state))
-
-    def _draft(self, draft: State, command: Command, lines: list, told: list) -> tuple[State, Outcome]:
-        """Decide and fold one command ahead of the disk."""
-        events = decide(draft, command)
-        if not events:
-            return draft, Outcome(draft, draft.seq, "", "", False)
-        batch = self.state.seq + 1
-        fact = Fact(draft.seq + 1, batch, command.at, type(command).__name__, command.by, command.id, command.body, events)
-        after = fold(draft, fact)  # before the line is kept: what cannot be folded must never reach the disk
-        lines.append(encode_line(*fact_json(fact), secrets.token_hex(16)))
-        told.append((draft, after, fact))
-        kind, key = thing_of(fact)
-        return after, Outcome(after, fact.seq, kind, str(key), True)
-
-    def _append(self, lines: list, answers: list) -> bool:
-        """Make the batch durable; otherwise throw it away with its draft and tell the callers."""
+        batch = Batch(self.state)
+        for command, answer in asked:
+            batch.take(command, answer)
         try:
-            self._hashes = in_pool(self._pool, self.log.append, lines, self.state.seq)
-            self.read_only = ""
-            return True
+            hashes = in_pool(self._pool, self.log.append, batch.lines, self.state.seq) if batch.lines else []
         except Refused as full:
             self.read_only = full.text
-            error: ContestError = full
+            return batch.fail(full)
         except SyncFailed as lost:
             self._lost(lost)
-            error = Refused("outcome_unknown", "The disk did not confirm this. Ask again with the same id.", 503)
-        for answer, _ in answers:
-            answer.set_exception(error)
-        return False
+            return batch.fail(Refused("outcome_unknown", "The disk did not confirm this. Ask again with the same id.", 503))
+        if batch.lines:
+            self.read_only = ""
+        self._show(batch.told, hashes)
+        batch.answer_all(self.state)
 
     def _lost(self, lost: SyncFailed) -> None:
         """Take nothing more, and let the process end once the callers have been told."""
@@ -3836,44 +4332,32 @@ class Desk:
         if self._on_fatal:
             gevent.spawn_later(0.2, self._on_fatal, lost)
 
-    def _show(self, told: list) -> None:
+    def _show(self, told: list[tuple[State, State, Fact]], hashes: list[str]) -> None:
         """Let the committed state move and publish: only now may anybody see it."""
-        for (before, after, fact), digest in zip(told, self._hashes if told else ()):
+        for (before, after, fact), digest in zip(told, hashes):
             self.state, self._line_hash = after, digest
             try:
                 self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
             except Exception:  # a fault of ours in telling: everybody fetches the state anew, and the desk goes on
                 traceback.print_exc()
                 self._pass_over(fact.seq, digest[:8])
-        if told and time.monotonic() - self.marks[-1][0] > 5:
-            self._mark()
+        self.past.add(self.state, self._line_hash)
 
-    def _mark(self) -> None:
-        """Remember a state some 5 s apart for 5 min: a snapshot is taken of an old one, see `snapshot`."""
-        now = time.monotonic()
-        self.marks.append((now, self.state, self._line_hash))
-        while len(self.marks) > 1 and self.marks[1][0] < now - 300:
-            self.marks.popleft()
-
-    def forget_marks(self) -> None:
+    def forget_past(self) -> None:
         """Remember no older state than the one now: those hold what was erased."""
-        self.marks.clear()
-        self._mark()
+        self.past = Past(self.state, self._line_hash)
 
     def snapshot(self) -> None:
-        """Write a snapshot of the state five minutes ago.
-
-        So a start replays what was told since, and the hub holds it again for those who were away.
-        """
-        self._mark()
-        _, state, digest = self.marks[0]
+        """Write a snapshot of the oldest state that is remembered, see Past; commits go on meanwhile."""
+        self.past.add(self.state, self._line_hash)
+        state, head = self.past.oldest
         if state.seq:
-            in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, Head(state.epoch, state.seq, digest), state_parts(state))
+            in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, head, state_parts(state))
 
     def pause(self, why: str) -> None:
         """Take nothing more, and end what waits: what the state says now is all there will be. `resume` takes it back."""
         self.stopped = self.stopped or why
-        while self._writer and (self._waiting or self._committing):
+        while self._writer and (self._waiting or not self.idle.is_set()):
             gevent.sleep(0.01)
 
     def resume(self, why: str) -> None:
@@ -3891,7 +4375,7 @@ class Desk:
 
 
 class Keeper:
-    """Keeps what a contest needs beside its log: snapshots and backups on time, erasure, and an eye on stray photos.
+    """Keeps what a contest needs beside its log: snapshots and backups on time, and an eye on stray photos.
 
     Everything runs in a thread of `pool`, never the log's, so that commits go on meanwhile. Belongs to the desk's hub.
     """
@@ -3902,11 +4386,9 @@ class Keeper:
 
     def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: Path | None = None):
         """second_place   a folder of this contest's own in the second place, made when the place is there"""
-        self.desk, self._log_pool, self._pool, self.folder = desk, log_pool, pool, folder
-        self._place = second_place
-        self._disk = desk.log.disk
-        self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
-        self._erasing = gevent.lock.BoundedSemaphore(1)
+        self.desk, self.log_pool, self.pool, self.folder = desk, log_pool, pool, folder
+        self.place, self.disk = second_place, desk.log.disk
+        self.one_at_a_time = gevent.lock.BoundedSemaphore(1)
         self._backed_up = self._snapshot_at = desk.state.seq
         self._greenlet: gevent.Greenlet | None = None
         self.second_place_fault = ""  # a sentence while the second place cannot be written
@@ -3941,7 +4423,7 @@ class Keeper:
         """Do what the contest can go on without; say on stderr what failed."""
         try:
             work()
-        except (OSError, ContestError) as why:
+        except (OSError, ValueError, ContestError) as why:
             print(f"contest.py: {why}", file=sys.stderr, flush=True)
 
     def backup(self, why: str, spared: str = "") -> str:
@@ -3950,10 +4432,10 @@ class Keeper:
         spared   the name of one that must not go now, however old
         errors   Refused `backup_failed` (507): nothing destructive should be done now
         """
-        with self._one_at_a_time:
-            head, segments = in_pool(self._log_pool, self.desk.log.mark)
+        with self.one_at_a_time:
+            head, segments = in_pool(self.log_pool, self.desk.log.mark)
             try:
-                name = in_pool(self._pool, make_backup, self._disk, self.folder, head, segments, why, self._place,
+                name = in_pool(self.pool, make_backup, self.disk, self.folder, head, segments, why, self.place,
                                frozenset([spared]))
             except (OSError, LogCorrupt) as fault:
                 raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
@@ -3962,77 +4444,31 @@ class Keeper:
             return name
 
     def _copy_to_second_place(self, name: str) -> None:
-        if self._place is None:
+        if self.place is None:
             return
         try:
-            if not self._place.parent.is_dir():
+            if not self.place.parent.is_dir():
                 raise OSError(errno.ENOENT, "it is not there")
-            in_pool(self._pool, ensure_folder, self._disk, self._place)
-            in_pool(self._pool, erase_in_place, self._disk, self._place, dict(self.desk.state.erased))
-            in_pool(self._pool, copy_backup, self._disk, self.folder / "backups" / name, self._place)
-            self.note_copy(str(self._place / name))
+            in_pool(self.pool, ensure_folder, self.disk, self.place)
+            in_pool(self.pool, erase_in_place, self.disk, self.place, dict(self.desk.state.erased))
+            in_pool(self.pool, copy_backup, self.disk, self.folder / "backups" / name, self.place)
+            self.note_copy(str(self.place / name))
             # Also the empty mount point of a stick that is not plugged in.
-            same_disk = self._place.stat().st_dev == self.folder.stat().st_dev
-            self.second_place_fault = f"The second place {self._place.parent} lies on the contest's own disk." if same_disk else ""
+            same_disk = self.place.stat().st_dev == self.folder.stat().st_dev
+            self.second_place_fault = f"The second place {self.place.parent} lies on the contest's own disk." if same_disk else ""
         except (OSError, ContestError) as why:
-            self.second_place_fault = f"The second place {self._place} did not take the backup ({why})."
+            self.second_place_fault = f"The second place {self.place} did not take the backup ({why})."
             print(f"contest.py: {self.second_place_fault}", file=sys.stderr, flush=True)
 
     def note_copy(self, where: str) -> None:
         """Remember that a copy of everything up to now has left the data folder: an erasure will name it."""
         copy = {"where": where, "seq": self.desk.state.seq, "at": int(time.time() * 1000)}
-        replace_file(self._disk, self.folder / "copies.json", [orjson.dumps([*self._copies(), copy])])
+        replace_file(self.disk, self.folder / "copies.json", [orjson.dumps([*self.copies(), copy])])
 
-    def erase(self, entry: int, order: Command) -> tuple[Outcome, list[dict]]:
-        """Erase a person everywhere under the data folder; returns the outcome and the copies out of reach.
-
-        order    ErasePerson, as the edge made it
-        returns  copies: [{"where", "seq", "at"}] made since the entry came
-        """
-        if entry not in self.desk.state.entries:
-            raise no_such("entry", entry)
-        with self._erasing:
-            known = self.desk.state.entries[entry]
-            first = min(self.desk.state.private.get(entry, (0,)))
-            self.backup("erase")
-            photos = self.desk.state.erased.get(entry) or [
-                name for photo in known.photos for name in (photo.large, photo.thumb, photo.stencil)]
-            replace_file(self._disk, self.folder / "ERASING", [orjson.dumps({"entry": entry, "photos": photos})])
-            outcome = self.desk.submit(order)
-            self.finish_erasure()
-        copies = {copy["where"]: copy for copy in self._copies()}
-        reached = f"{self._place}/" if self._place and self._place.is_dir() else "\0"
-        return outcome, [c for c in copies.values() if c["seq"] >= first and not c["where"].startswith(reached)]
-
-    def _copies(self) -> list[dict]:
+    def copies(self) -> list[dict]:
+        """The copies that have left the data folder: [{"where", "seq", "at"}]."""
         path = self.folder / "copies.json"
-        return read_own(self._disk, path, list) if path.exists() else []
-
-    def finish_erasure(self) -> None:
-        """Take an erased person's data out of every tree; at start this goes on with one that a crash interrupted."""
-        path = self.folder / "ERASING"
-        if not path.exists():
-            return
-        intent = read_own(self._disk, path, dict, "entry", "photos")
-        if intent["entry"] in self.desk.state.erased:
-            with self._one_at_a_time:
-                in_pool(self._log_pool, self.desk.log.begin_after_erasure)
-                self.desk.forget_marks()
-                in_pool(self._pool, self._erase_files, intent)
-        self._disk.remove(path)
-        self._disk.sync_folder(self.folder)
-
-    def _erase_files(self, intent: dict) -> None:
-        """Snapshots first: a new one of the state without the person in place of all older ones."""
-        desk = self.desk
-        for name in ("contest.json", "contest.json.next"):
-            self._disk.remove(self.folder / name)
-        self._disk.remove_tree(self.folder / "snapshots")
-        erase_everywhere(self._disk, self.folder, intent["entry"], intent["photos"])
-        _, state, digest = desk.marks[0]
-        save_snapshot(self._disk, self.folder, Head(state.epoch, state.seq, digest), state_parts(state))
-        if self._place and self._place.is_dir():
-            erase_in_place(self._disk, self._place, {intent["entry"]: intent["photos"]})
+        return read_own(self.disk, path, list) if path.exists() else []
 
     def clear_leftovers(self) -> None:
         """At start, before anybody uploads: remove what a kill left of uploads and of half-written photos.
@@ -4041,20 +4477,74 @@ class Keeper:
         """
         photos = self.folder / "photos"
         for path in [*photos.glob("incoming/*"), *photos.glob("[0-9a-f][0-9a-f]/.*.part")]:
-            self._disk.remove(path)
+            self.disk.remove(path)
 
     def sweep(self) -> int:
         """Set aside photos that no entry names and that are older than a day; returns how many. A named one is never touched."""
         named = {key for key in self.desk.state.photos}
-        return in_pool(self._pool, self._set_aside, named, time.time() - self.STRAY_SECONDS)
+        return in_pool(self.pool, self._set_aside, named, time.time() - self.STRAY_SECONDS)
 
     def _set_aside(self, named: set[str], before: float) -> int:
-        strays = [p for p in tree_photos(self._disk, self.folder) if p.name[:32] not in named and p.stat().st_mtime < before]
+        strays = [p for p in tree_photos(self.disk, self.folder) if p.name[:32] not in named and p.stat().st_mtime < before]
         if strays:
-            ensure_folder(self._disk, self.folder / "quarantine")
+            ensure_folder(self.disk, self.folder / "quarantine")
         for path in strays:
-            self._disk.rename(path, self.folder / "quarantine" / path.name)
+            self.disk.rename(path, self.folder / "quarantine" / path.name)
         return len(strays)
+
+
+class Eraser:
+    """Erases a person in every tree under a data folder; what a crash interrupts is gone on with at the next start."""
+
+    def __init__(self, keeper: Keeper):
+        self._keeper, self._desk, self._disk, self._folder = keeper, keeper.desk, keeper.disk, keeper.folder
+        self._order = keeper.folder / "ERASING"
+        self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
+
+    def erase(self, entry: int, command: Command) -> list[dict]:
+        """Erase the person of an entry; returns the copies out of reach that were made since it came: [{"where", "seq", "at"}].
+
+        command  ErasePerson, as the edge made it
+        errors   Refused: no such entry, a backup that cannot be made
+        """
+        state, place = self._desk.state, self._keeper.place
+        if entry not in state.entries:
+            raise no_such("entry", entry)
+        with self._one_at_a_time:
+            first = min(state.private.get(entry, (0,)))
+            self._keeper.backup("erase")
+            photos = state.erased.get(entry) or [name for photo in state.entries[entry].photos for name in photo.files]
+            replace_file(self._disk, self._order, [orjson.dumps({"entry": entry, "photos": photos})])
+            self._desk.submit(command)
+            self.finish()
+        copies = {copy["where"]: copy for copy in self._keeper.copies()}
+        reached = f"{place}/" if place and place.is_dir() else "\0"
+        return [copy for copy in copies.values() if copy["seq"] >= first and not copy["where"].startswith(reached)]
+
+    def finish(self) -> None:
+        """Take an erased person's texts and photos out of every tree; at start this goes on with what a crash interrupted."""
+        if not self._order.exists():
+            return
+        order = read_own(self._disk, self._order, dict, "entry", "photos")
+        if order["entry"] in self._desk.state.erased:
+            with self._keeper.one_at_a_time:
+                in_pool(self._keeper.log_pool, self._desk.log.begin_after_erasure)
+                self._desk.forget_past()
+                in_pool(self._keeper.pool, self._erase_files, order["entry"], order["photos"])
+        self._disk.remove(self._order)
+        self._disk.sync_folder(self._folder)
+
+    def _erase_files(self, entry: int, photos: list[str]) -> None:
+        """Snapshots first: a new one of the state without the person in place of all older ones."""
+        for name in ("contest.json", "contest.json.next"):
+            self._disk.remove(self._folder / name)
+        self._disk.remove_tree(self._folder / "snapshots")
+        erase_everywhere(self._disk, self._folder, entry, photos)
+        state, head = self._desk.past.oldest
+        save_snapshot(self._disk, self._folder, head, state_parts(state))
+        place = self._keeper.place
+        if place and place.is_dir():
+            erase_in_place(self._disk, place, {entry: photos})
 
 
 # --- Web --------------------------------------------------------------------
@@ -4127,6 +4617,7 @@ class Site:
     folder: Path
     desk: Desk
     keeper: Keeper
+    eraser: Eraser
     hub: Hub
     secret: Secret
     photo_pool: gevent.threadpool.ThreadPool
@@ -4435,7 +4926,7 @@ def _submit_photo(site: Site, ask: Ask) -> Answer:
     fields = {k: v for k, v in form.items() if k not in ("consent", "adult")}
     fields |= {tick: form.get(tick) in ("yes", True) for tick in ("consent", "adult")}
     draft = site.command(SubmitEntry, ask, fields=fields, photos=["unread"])
-    before = site.desk.find_repeat(draft.id, draft.body)
+    before = repeat_of(site.state, draft.id, draft.body)
     if before is None:
         decide(site.state, draft)
         if ask.upload is None:
@@ -4494,7 +4985,7 @@ def _delete_category(site: Site, ask: Ask) -> Answer:
 
 def _erase_person(site: Site, ask: Ask) -> Answer:
     number = ask.args["entry"]
-    _, copies = site.keeper.erase(number, site.command(ErasePerson, ask, entry=number))
+    copies = site.eraser.erase(number, site.command(ErasePerson, ask, entry=number))
     return Answer({"entry": site.seen_by(ask.who, "entry", number), "copies": copies})
 
 
@@ -4557,7 +5048,7 @@ def _restore(site: Site, ask: Ask) -> Answer:
 
 
 def _presence(site: Site, ask: Ask) -> Answer:
-    seen = site.hub.presence()
+    seen = site.hub.peers.presence()
     return Answer({"screens": sum(c["page"] == "display" for c in seen), "connections": seen})
 
 
@@ -4758,7 +5249,8 @@ def _read_json() -> dict:
     if size > JSON_BYTES:
         raise Refused("body_too_large", "That is more than this address takes.", 413)
     try:
-        raw = environ["wsgi.input"].read(size) if size else b""
+        with body_deadline(size):
+            raw = environ["wsgi.input"].read(size) if size else b""
     except OSError:
         raise Refused("bad_json", "The body did not arrive whole.") from None
     if not raw.strip():
@@ -4801,7 +5293,8 @@ def _read_upload(site: Site, form: str) -> Iterator[tuple[dict, Path | None, str
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=spool) as file:
         try:
-            fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, most)
+            with body_deadline(size):
+                fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, most)
         except (multipart.MultipartError, UnicodeDecodeError) as why:
             raise Refused("bad_form", f"The form cannot be read ({why}).") from None
         except OSError as why:
@@ -5025,6 +5518,42 @@ def _serve_qr(site: Site, path: str):
     return out.getvalue()
 
 
+#: Pages that a role's hello must not name: who is not signed in is told so, and not left waiting for news.
+_BARRED = Map({"public": frozenset({"admin", "host", "judge"}), "desk": frozenset({"admin", "host", "judge"}),
+               "judge": frozenset({"admin", "host"}), "host": frozenset({"admin", "judge"}), "admin": frozenset()})
+FULL_GUESTS = 100  # browsers that are told by a close code that the server is full: they cannot read a 503
+
+
+def _guest(site: Site, environ: Mapping) -> Guest:
+    """Who wants to listen.
+
+    errors   Refused `foreign_origin`, `bad_key`, `full`
+    """
+    address, browser = client_address(site.settings, environ), environ.get("HTTP_ORIGIN") is not None
+    if browser:
+        check_origin(site, environ, True)
+    over = site.hub.connections - site.settings.max_connections
+    if site.draining or over >= (FULL_GUESTS if browser else 0):
+        raise Refused("full", "The server takes no more live connections.", 503)
+    if over >= 0:
+        return Guest("", "public", address=address, refusal=Close.FULL)
+    try:  # without an Origin it is no browser: it has the role of its key, never that of a cookie
+        who = who_asks(site, environ if browser else {k: v for k, v in environ.items() if k != "HTTP_COOKIE"})
+    except Refused:
+        if not browser:
+            raise
+        return Guest("", "public", address=address, refusal=Close.SIGNED_OUT)
+    return Guest(who.session, who.audience, _BARRED[who.role], address)
+
+
+def make_gate(site: Site) -> Gate:
+    """What the wire asks of a site."""
+    def most_bytes(path: str) -> int:
+        return FORM_BYTES + _most_bytes(site, "archive" if path == "/api/restore" else "upload")
+    return Gate(most_bytes, lambda environ: client_address(site.settings, environ),
+                lambda environ: _guest(site, environ), site.hub.connect)
+
+
 def make_app(site: Site) -> bottle.Bottle:
     """The bottle application of a site: the rows of ROUTES, the pages, the files."""
     _rebase_bottle()
@@ -5049,103 +5578,6 @@ def make_app(site: Site) -> bottle.Bottle:
         return _error_page(site, error.status_code, code, text)
     app.default_error_handler = default_error
     return app
-
-
-class Handler(geventwebsocket.handler.WebSocketHandler):
-    """Reads requests for pywsgi, and takes a socket out of it when it becomes a live one.
-
-    The server has the attribute `site`.
-    """
-
-    def log_request(self) -> None:
-        """Nothing: a line a request says nothing that the log of the contest does not say better."""
-
-    def _handle_client_error(self, ex):
-        """Too many headers are a bad request like any other, no fault of ours with a traceback."""
-        return super()._handle_client_error(ValueError(str(ex)) if isinstance(ex, http.client.HTTPException) else ex)
-
-    def run_application(self) -> None:
-        refused = self._refusal()
-        if refused:
-            return self._refuse(refused)
-        if self.environ["PATH_INFO"] != "/api/live":
-            return gevent.pywsgi.WSGIHandler.run_application(self)
-        try:
-            who = self._checked_upgrade()
-        except Refused as no:
-            return self._refuse(no)
-        self._become_live(who)
-
-    def _refusal(self) -> Refused | None:
-        """What is wrong with the shape of a request, before anything of its body is read."""
-        if self.environ.get("HTTP_TRANSFER_ENCODING"):
-            self.close_connection = True
-            return Refused("length_required", "A body says its length.", 411)
-        length = self.environ.get("CONTENT_LENGTH")
-        if any(len(self.headers.get_all(name, [])) > 1 for name in ("Content-Length", "Host")):
-            self.close_connection = True
-            return Refused("bad_request", "A request has one Content-Length and one Host.", 400)
-        if length and not (length.isascii() and length.isdigit()):
-            self.close_connection = True
-            return Refused("bad_request", "Content-Length is one number.", 400)
-        most = _most_bytes(self.server.site, "archive" if self.environ["PATH_INFO"] == "/api/restore" else "upload")
-        if length and int(length) > most + FORM_BYTES:
-            self.close_connection = int(length) > 64 << 20
-            return Refused("body_too_large", "That is more than this server takes.", 413)
-        return None
-
-    def _refuse(self, no: Refused) -> None:
-        body = dumps({"error": {"code": no.code, "message": no.text}})
-        reason = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 411: "Length Required", 413: "Content Too Large",
-                  426: "Upgrade Required", 503: "Service Unavailable"}[no.status]
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        headers += [("Retry-After", "5")] * (no.status == 503) + [("Sec-WebSocket-Version", "13")] * (no.status == 426)
-        self.start_response(f"{no.status} {reason}", headers)
-        self.result = [body]
-        self.process_result()
-
-    def _checked_upgrade(self) -> Who:
-        """Who wants to listen; Refused unless this is a proper upgrade from a page of ours."""
-        site, environ = self.server.site, self.environ
-        tokens = [t.strip().lower() for t in environ.get("HTTP_CONNECTION", "").split(",")]
-        if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_UPGRADE", "").lower() != "websocket" or "upgrade" not in tokens:
-            raise Refused("upgrade_required", "This address speaks WebSocket.", 426)
-        if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13" or self.request_version != "HTTP/1.1":
-            raise Refused("upgrade_required", "This address speaks WebSocket, version 13.", 426)
-        try:
-            whole = len(base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)) == 16
-        except ValueError:
-            whole = False
-        offered = [p.strip() for p in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
-        if not whole or environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "contest.v1" not in offered:
-            raise Refused("bad_upgrade", "The upgrade needs a key, no body, and the subprotocol contest.v1.", 400)
-        if environ.get("HTTP_ORIGIN") is not None:
-            check_origin(site, environ, True)
-            who = who_asks(site, environ)
-        else:  # no browser: it has the role of its key, never that of a cookie
-            who = who_asks(site, {k: v for k, v in environ.items() if k != "HTTP_COOKIE"})
-        if site.draining or site.hub.connections >= site.settings.max_connections:
-            raise Refused("full", "The server takes no more live connections.", 503)
-        return who
-
-    def _become_live(self, who: Who) -> None:
-        """Answer 101 ourselves and hand the descriptor to the hub; no greenlet stays behind."""
-        key = self.environ["HTTP_SEC_WEBSOCKET_KEY"] + self.GUID
-        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
-        self.socket.sendall(
-            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: contest.v1\r\n\r\n".encode())
-        self.socket.settimeout(0)  # from here a read of what is not there says so at once
-        try:
-            early = self.rfile.peek()
-        except OSError:
-            early = b""
-        self.status, self.headers_sent, self.close_connection, self.result = "101", True, True, []
-        self.rfile.close()
-        plain_socket = socket.socket(fileno=self.socket.detach())
-        plain_socket.setblocking(False)
-        site = self.server.site
-        site.hub.connect(plain_socket, who.session, who.audience, client_address(site.settings, self.environ), early)
 
 
 # --- Script -----------------------------------------------------------------
@@ -5173,6 +5605,7 @@ class Server:
     """
 
     web = log_pool = photo_pool = None  # until they are made
+    hub_class, handler_class = Hub, Handler
 
     def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True):
         """Take the folder and the port, recover the log, fold the state.
@@ -5215,21 +5648,22 @@ class Server:
         if sys.platform == "linux":  # where a thread has a priority of its own: decoding gives way to everything else
             self.photo_pool.apply(lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10))
         finish_restore(disk, self.folder)
-        secret, hub = Secret(self.folder, disk), Hub(self.settings)
+        secret, hub = Secret(self.folder, disk), self.hub_class(self.settings)
         if self.settings.admin_password and not secret.check_password(self.settings.admin_password):
             secret.set_password(self.settings.admin_password)
         self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
-        self.site = Site(self.settings, self.folder, None, None, hub, secret, self.photo_pool, self._address(), here,
+        self.site = Site(self.settings, self.folder, None, None, None, hub, secret, self.photo_pool, self._address(), here,
                          load_words(here / "static" / "words"), Throttle(), time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
         self.site.desk = self.desk
+        hub.stand_aside = lambda: self.desk.idle.wait(FLUSH_SECONDS)
         found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()
         place = Path(self.settings.backup_folder) / f"contest-{secret.derive('place', 'name')[:8]}"  # a stick may serve two contests
         self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder,
                              place if self.settings.backup_folder else None)
-        self.site.keeper = self.keeper
+        self.site.keeper, self.site.eraser = self.keeper, Eraser(self.keeper)
 
     def begin(self) -> None:
         """Take commands; first what a restore has to carry over, and an erasure that a crash interrupted."""
@@ -5240,7 +5674,7 @@ class Server:
             self.desk.submit(RestoreContest(carried=found, by="admin", at=now, id=f"restore-{self.desk.state.epoch}"))
         if not self.desk.read_only:
             Disk().remove(carried)
-            self.keeper.finish_erasure()
+            self.site.eraser.finish()
             self.keeper.clear_leftovers()
         self.keeper.start()
 
@@ -5262,9 +5696,9 @@ class Server:
 
     def start(self) -> None:
         """Serve: from here on requests are answered."""
-        self.web = gevent.pywsgi.WSGIServer(self.listener, make_app(self.site), spawn=gevent.pool.Pool(20_000),
-                                            handler_class=Handler, log=None)
-        self.web.site = self.site
+        proxied = self.settings.trust_proxy != "none"  # then every connection is the proxy's
+        crowd = Crowd(0 if proxied else self.settings.address_connections, self.settings.address_requests)
+        self.web = Front(self.listener, make_app(self.site), make_gate(self.site), crowd, self.handler_class)
         self.begin()
         self.web.start()
         self.site.hub.start()

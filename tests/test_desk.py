@@ -175,7 +175,7 @@ def test_a_snapshot_lies_behind_and_the_state_is_the_same_with_and_without(opene
     one = opened()
     for i in range(5):
         one.desk.submit(add(f"C{i}"))
-    one.desk.forget_marks()  # as after five minutes: the oldest remembered state is not the empty one
+    one.desk.forget_past()  # as after five minutes: the oldest remembered state is not the empty one
     state = one.desk.state
     one.close()
     assert (tmp_path / "data" / "contest.json").exists()
