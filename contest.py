@@ -4246,8 +4246,7 @@ class Desk:
         self.state = changed(self.base, epoch=epoch)
         self._line_hash = recovered.snapshot[0].hash if recovered.snapshot else ZERO_HASH
         self.past = Past(self.state, self._line_hash)
-        self._writer: gevent.Greenlet | None = None
-        self._noted = -1  # the seq that HEAD names
+        self._writer, self._noted = None, -1  # the greenlet; the seq that HEAD names
 
     def replay(self, clock: Callable[[], float] = time.time) -> None:
         """Fold the lines behind the snapshot, and hold again what the recent ones told."""
