@@ -5,10 +5,14 @@ PYTHON ?= python3
 STAGE ?= judging
 ARGS ?=
 ROUNDS ?= 200
+USERS ?= 100
+TIME ?= 60
+HOST ?=
+PHOTOS ?= $(wildcard ../shared/photos)
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input
 DEMO_DATA ?= data-demo
 
-.PHONY: help run demo test torture autobahn bench bench-store clean
+.PHONY: help run demo test torture load autobahn bench bench-store clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -31,6 +35,9 @@ torture: .venv/.test  ## the crash tests at full length: every sequence of four 
 
 autobahn: .venv/.test  ## judge the WebSocket side by the Autobahn suite, where a Python 2.7 is at hand (ARGS="7.*": a part of it)
 	@.venv/bin/python -m tests.autobahn $(ARGS)
+
+load: .venv/.test  ## people at a server of its own, every message checked (USERS=100, TIME=60 seconds, HOST=http://..., PHOTOS=folder)
+	@.venv/bin/python -m loadtest --users "$(USERS)" --time "$(TIME)" --host "$(HOST)" --photos "$(PHOTOS)"
 
 bench: .venv/.test  ## measure the whole server, print the figures and write them into docs/benchmarks.md
 	@.venv/bin/python -m bench
