@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import ctypes
 import dataclasses
 import email.errors
 import errno
@@ -43,6 +44,7 @@ import io
 import json
 import os
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -80,6 +82,8 @@ import geventwebsocket.handler
 import itsdangerous
 import multipart
 import orjson
+import prometheus_client
+import prometheus_client.core
 import segno
 from immutables import Map
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFilter, ImageOps, ImageStat
@@ -4624,6 +4628,7 @@ class Site:
     here: Path  # where views/ and static/ are
     words: Mapping[str, Mapping[str, str]]
     throttle: Throttle
+    crowd: Crowd
     begun: float = 0.0
     start_again: Callable = lambda: None  # set by who can: end this server and start it anew from what is staged
     running: int = 0
@@ -5072,7 +5077,53 @@ def _realtime_fallback(site: Site, ask: Ask) -> Answer:
 
 
 def _realtime_metrics(site: Site, ask: Ask) -> Answer:
-    return Answer(site.hub.health() | {"running": site.running})
+    closes = {str(code): count for code, count in sorted(site.hub.closes.items())}
+    return Answer(site.hub.health() | {"running": site.running, "cut": site.crowd.cut, "closes": closes})
+
+
+#: What /metrics counts, by the name that hub.counts has for it.
+_COUNTED = Map({
+    "resumes": "Clients that went on where they stood.", "resets": "Clients told to fetch the state anew.",
+    "slow_dropped": "Sockets ended since they did not read.", "heartbeat_timeouts": "Sockets ended since they were silent.",
+    "replaced": "Sockets replaced by a newer one of the same page.", "throttled": "Times a socket was not read since it said too much.",
+    "connected": "Sockets taken over after an upgrade.", "refused": "Sockets told at once that they cannot stay.",
+    "polls": "Long polls answered.", "published": "Lines of the log told.", "delivered": "Messages handed to sockets.",
+    "received": "Messages from sockets."})
+
+
+class _Figures:
+    """The figures of a site, in the way that prometheus-client collects them."""
+
+    def __init__(self, site: Site):
+        self._site = site
+
+    def collect(self) -> Iterator:
+        """Every figure, as it is now."""
+        site, family = self._site, prometheus_client.core
+        for name, help_line, value in (
+                ("connections", "Live sockets.", site.hub.connections),
+                ("seq", "The last line of the log.", site.state.seq),
+                ("held_messages", "Messages held for those who are away.", site.hub.health()["held"]),
+                ("loop_lag_seconds", "How late the loop came round.", site.hub.lag_seconds),
+                ("requests_running", "Requests under way.", site.running),
+                ("read_only", "1 while the disk takes no more.", int(bool(site.desk.read_only))),
+                ("draining", "1 while the server stops.", int(site.draining))):
+            yield family.GaugeMetricFamily(f"contest_{name}", help_line, value=value)
+        for name, help_line in _COUNTED.items():
+            yield family.CounterMetricFamily(f"contest_{name}", help_line, value=site.hub.counts[name])
+        yield family.CounterMetricFamily("contest_cut", "Connections and requests refused as a flood.", value=site.crowd.cut)
+        closes = family.CounterMetricFamily("contest_closes", "Sockets closed, by close code.", labels=["code"])
+        for code, count in sorted(site.hub.closes.items()):
+            closes.add_metric([str(code)], count)
+        yield closes
+
+
+def _metrics(site: Site, ask: Ask) -> Answer:
+    """The same for Prometheus, in its text format."""
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(_Figures(site))
+    return Answer({}, stream=[prometheus_client.generate_latest(registry)],
+                  headers={"Content-Type": prometheus_client.CONTENT_TYPE_PLAIN_0_0_4})
 
 
 @dataclass(frozen=True, slots=True)
@@ -5141,6 +5192,7 @@ ROUTES = (
     Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),
     Route("GET", "/api/realtime-fallback", PUBLIC, _realtime_fallback),
     Route("GET", "/api/realtime-metrics", ADMIN, _realtime_metrics),
+    Route("GET", "/metrics", ADMIN, _metrics),
 )
 PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
              "/rules": "rules", "/admin": "admin", "/host": "host", "/login": "login",
@@ -5553,6 +5605,13 @@ def make_gate(site: Site) -> Gate:
                 lambda environ: _guest(site, environ), site.hub.connect)
 
 
+def make_metrics_app(site: Site) -> bottle.Bottle:
+    """An application that knows /metrics alone, without a key: for a port that only the monitoring reaches."""
+    app = bottle.Bottle()
+    app.route("/metrics", "GET", _endpoint(site, Route("GET", "/metrics", PUBLIC, _metrics)))
+    return app
+
+
 def make_app(site: Site) -> bottle.Bottle:
     """The bottle application of a site: the rows of ROUTES, the pages, the files."""
     _rebase_bottle()
@@ -5603,7 +5662,7 @@ class Server:
     start() returns when it serves; stop() when everything is closed. Belongs to the gevent hub of its thread.
     """
 
-    web = log_pool = photo_pool = None  # until they are made
+    web = metrics_web = log_pool = photo_pool = listener = metrics_listener = None  # until they are made
     hub_class, handler_class = Hub, Handler
 
     def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True):
@@ -5613,9 +5672,10 @@ class Server:
         """
         self.settings, self.folder = settings, Path(settings.data).resolve()
         self.lock = FolderLock(self.folder, "")
-        self.listener = None
         try:
-            self.listener = self._bound() if listen else None
+            if listen:
+                self.listener = self._bound(settings.port)
+                self.metrics_listener = self._bound(settings.metrics_port) if settings.metrics_port else None
             with _no_collection():
                 self._put_together(on_fatal)
         except OSError as why:
@@ -5629,9 +5689,9 @@ class Server:
             raise
         self.lock.tell(self.url)
 
-    def _bound(self):
-        """The listening socket. Those who come while the log is read wait in its queue."""
-        host, port = self.settings.host, self.settings.port
+    def _bound(self, port: int):
+        """A listening socket. Those who come while the log is read wait in its queue."""
+        host = self.settings.host
         try:
             listener = gevent.pywsgi.WSGIServer.get_listener((host, port), 1024, socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as why:
@@ -5650,9 +5710,11 @@ class Server:
         secret, hub = Secret(self.folder, disk), self.hub_class(self.settings)
         if self.settings.admin_password and not secret.check_password(self.settings.admin_password):
             secret.set_password(self.settings.admin_password)
+        proxied = self.settings.trust_proxy != "none"  # then every connection is the proxy's
+        crowd = Crowd(0 if proxied else self.settings.address_connections, self.settings.address_requests)
         self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
         self.site = Site(self.settings, self.folder, None, None, None, hub, secret, self.photo_pool, self._address(), here,
-                         load_words(here / "static" / "words"), Throttle(), time.monotonic())
+                         load_words(here / "static" / "words"), Throttle(), crowd, time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
         self.site.desk = self.desk
         hub.stand_aside = lambda: self.desk.idle.wait(FLUSH_SECONDS)
@@ -5695,11 +5757,13 @@ class Server:
 
     def start(self) -> None:
         """Serve: from here on requests are answered."""
-        proxied = self.settings.trust_proxy != "none"  # then every connection is the proxy's
-        crowd = Crowd(0 if proxied else self.settings.address_connections, self.settings.address_requests)
-        self.web = Front(self.listener, make_app(self.site), make_gate(self.site), crowd, self.handler_class)
+        gate = make_gate(self.site)
+        self.web = Front(self.listener, make_app(self.site), gate, self.site.crowd, self.handler_class)
         self.begin()
         self.web.start()
+        if self.metrics_listener:
+            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), gate, self.site.crowd)
+            self.metrics_web.start()
         self.site.hub.start()
 
     def stop(self) -> None:
@@ -5718,8 +5782,8 @@ class Server:
         self.keeper.stop()
         with contextlib.suppress(OSError):  # all is durable: a close has nothing left to lose
             self.desk.log.close()
-        if self.web:
-            self.web.stop(timeout=1)
+        for web in filter(None, (self.web, self.metrics_web)):
+            web.stop(timeout=1)
         site.hub.stop()
         self._let_go()
 
@@ -5728,8 +5792,8 @@ class Server:
         for pool in (self.log_pool, self.photo_pool):
             if pool:
                 pool.kill()
-        if self.listener:
-            self.listener.close()
+        for listener in filter(None, (self.listener, self.metrics_listener)):
+            listener.close()
         self.lock.release()
 
 
@@ -6057,8 +6121,9 @@ def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -
         raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
     if not settings.ping_seconds or not settings.dead_seconds:
         raise UsageError("CONTEST_PING_SECONDS and CONTEST_DEAD_SECONDS are more than 0.")
-    if settings.port > 65535:
-        raise UsageError("CONTEST_PORT is a number from 0 to 65535.")
+    for name in ("port", "metrics_port"):
+        if getattr(settings, name) > 65535:
+            raise UsageError(f"CONTEST_{name.upper()} is a number from 0 to 65535.")
     if settings.admin_password and len(settings.admin_password) < 8:
         raise UsageError("CONTEST_ADMIN_PASSWORD needs at least 8 characters.")
     return settings
@@ -6120,8 +6185,29 @@ def main(arguments: list[str] | None = None) -> int:
         return UsageError.exit_code
 
 
+def _raise_open_files(wanted: int) -> int:
+    """Let this process open as many files and sockets as it wants, as far as the system allows; returns the figure it got."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):  # macOS takes less than its own hard limit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _give_back_large_blocks() -> None:
+    """Let glibc return large blocks to the system as soon as they are free: each password check takes 16 MiB, which it would keep."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library knows no mallopt, and needs none
+        ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD, fixed: by itself it grows with the largest block seen
+
+
 def _serve(settings: Settings, given) -> int:
     """Serve until a signal or the disk ends it."""
+    _give_back_large_blocks()
+    wanted = settings.max_connections + 4000  # plain requests beside the live connections, and our own files
+    if (got := _raise_open_files(wanted)) < wanted:
+        print(f"This system lets us open {got} files and sockets; {wanted} would be needed for {settings.max_connections} live connections.")
     ended = gevent.event.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: os._exit(130) if ended.is_set() else ended.set())
