@@ -11,13 +11,16 @@ Contents
     Errors         every error raised on purpose
     Records        nouns: state, commands, events, their JSON forms
     Scoring        marks in, standings out
-    Decisions      the rules: decide, fold, frames
+    Decisions      the rules: decide, fold
+    Views          who sees what: view, frames
     Log            durable lines, snapshot, recovery
+    Trees          whole folders: lock, key, backup, restore, erasure
     Photos         untrusted bytes to safe files
     Wire           frames and requests off a hostile network
     Hub            sockets, heartbeat, what is held, slow readers
     Desk           the only door from command to fact
-    Web            HTTP to command; state to page
+    Routes         what each address does: a request read, a command, an answer
+    Web            HTTP to requests, answers and pages to HTTP
     Script         the Python face for notebooks and scripts
     Command line   wiring, subcommands
 
@@ -843,10 +846,8 @@ def _rows(groups: list[tuple[list, str]], totals: Mapping) -> list[dict]:
 
 # --- Decisions --------------------------------------------------------------
 # The rules. decide: what a command makes happen, or why not. fold: the state
-# after a fact; it never refuses. frames: who is told what. Pure: Desk calls
-# them at the door, recovery calls fold again and must get the same state.
-# `view` alone knows who may see what; a page's state and a socket's message
-# are both made of it, so one cannot know more than the other.
+# after a fact; it never refuses. Pure: Desk calls them at the door, recovery
+# calls fold again and must get the same state.
 
 
 def _category(state: State, category: str, *allowed: str) -> Category:
@@ -871,7 +872,7 @@ def _judge(state: State, judge: str, *roles: str) -> Judge:
     return found
 
 
-def _entries_of(state: State, category: str) -> list[Entry]:
+def entries_of(state: State, category: str) -> list[Entry]:
     return sorted((e for e in state.entries.values() if e.category == category), key=lambda e: e.number)
 
 
@@ -885,7 +886,7 @@ def category_standings(state: State, category: str) -> dict:
     A judge whose link was revoked stays on the panel with what was judged, and is missing nowhere.
     """
     found = _category(state, category)
-    pool = [e.number for e in _entries_of(state, category) if e.state not in OUT_STATES]
+    pool = [e.number for e in entries_of(state, category) if e.state not in OUT_STATES]
     seats = [j for j in state.judges.values() if _sits_on(j, category)]
     sheets = {(s.judge, n): s for n in pool for s in state.sheets.get(n, {}).values()}
     recused = {pair for pair, sheet in sheets.items() if sheet.recused}
@@ -950,7 +951,7 @@ def _change_category(command, state):
     found = _category(state, command.category)
     changes = checked(CATEGORY_FIELDS, command.fields)
     if {"criteria", "method", "lowest", "highest", "step"} & set(changes) and any(
-            state.sheets.get(e.number) for e in _entries_of(state, found.id)):
+            state.sheets.get(e.number) for e in entries_of(state, found.id)):
         raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
     if "places" in changes and found.state in ("decided", "announced"):
         raise Refused("wrong_state", f"{found.name} is {found.state}: its awards stay.", 409)
@@ -964,7 +965,7 @@ def _change_category(command, state):
 @_decide.register(DeleteCategory)
 def _delete_category(command, state):
     found = _category(state, command.category)
-    if _entries_of(state, found.id):
+    if entries_of(state, found.id):
         raise Refused("category_not_empty", f"{found.name} has entries: move them first.", 409)
     return [CategoryDeleted(found.id)]
 
@@ -983,7 +984,7 @@ def _close_judging(command, state):
 def _open_category(command, state):
     found = _category(state, command.category, "judging")
     reason = REASON("reason", command.reason)
-    if not reason and any(state.sheets.get(e.number) for e in _entries_of(state, found.id)):
+    if not reason and any(state.sheets.get(e.number) for e in entries_of(state, found.id)):
         raise Refused("reason_needed", f"{found.name} has sheets already: say why it is opened again.")
     return [CategoryOpened(found.id, reason)]
 
@@ -1113,7 +1114,7 @@ def _show_photo(command, state):
 def _give_sheet(command, state):
     entry, judge, found = _seat(state, command.entry, command.judge)
     marks = _checked_marks(found, command.marks)
-    now = _sheet(state, entry.number, judge.id)
+    now = newest_sheet(state, entry.number, judge.id)
     if (command.base or 0) != (now.seq if now else 0):
         raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
                       sheet=plain(now) if now else None)
@@ -1128,7 +1129,7 @@ def _recuse_judge(command, state):
     if found.state in ("decided", "announced"):
         raise Refused("wrong_state", f"{found.name} is {found.state}: its standings stay.", 409)
     reason = REASON("reason", command.reason)
-    now = _sheet(state, entry.number, judge.id)
+    now = newest_sheet(state, entry.number, judge.id)
     if command.recused == bool(now and now.recused):
         return []
     return [(JudgeRecused if command.recused else RecusalLifted)(entry.number, judge.id, reason)]
@@ -1161,7 +1162,7 @@ def _checked_marks(category: Category, marks) -> dict:
     return dict(marks)
 
 
-def _sheet(state: State, entry: int, judge: str) -> Sheet | None:
+def newest_sheet(state: State, entry: int, judge: str) -> Sheet | None:
     """The newest sheet of a judge for an entry, counted or not."""
     return state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
 
@@ -1243,6 +1244,25 @@ def _call_to_stage(command, state):
     return [StageCalled(entry.number, command.follow), *moved]
 
 
+def thing_of(fact: Fact) -> tuple[str, object]:
+    """The kind and key of the thing a fact made or changed: what a repeat of its command is answered with."""
+    event = fact.events[0]
+    if isinstance(event, ContestRestored):
+        return "contest", ""
+    if isinstance(event, (RevealStepped, ScreenSet)):
+        return "screen", ""
+    if isinstance(event, StageCalled):
+        return "stage", ""
+    if isinstance(event, WinnersDecided):
+        return "decision", event.category
+    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):
+        return "sheet", f"{event.entry}/{event.judge}"
+    for kind in ("entry", "judge", "category"):
+        if hasattr(event, kind):
+            return kind, getattr(event, kind)
+    return "contest", ""
+
+
 def fold(state: State, fact: Fact) -> State:
     """The state after a fact. An event is a fact: nothing is refused here."""
     for event in fact.events:
@@ -1314,7 +1334,7 @@ def _fold_category_deleted(event, state, fact):
 def _fold_category_reopened(event, state, fact):
     # What came after the decision counts from now on: nothing a judge gave is lost.
     state = _with(state, "categories", event.category, state="judging")
-    for entry in _entries_of(state, event.category):
+    for entry in entries_of(state, event.category):
         for sheet in state.after.get(entry.number, {}).values():
             state = _put_sheet(state, changed(sheet, counted=True))
     return _undecided(state, event.category)
@@ -1356,13 +1376,13 @@ def _set_sheet(sheets: Map, sheet: Sheet) -> Map:
 
 
 def _fold_sheet_given(event, state, fact):
-    was = _sheet(state, event.entry, event.judge)
+    was = newest_sheet(state, event.entry, event.judge)
     return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
                                    event.late, event.counted, fact.seq, fact.by))
 
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
-    was = _sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
+    was = newest_sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
     return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by))
 
 
@@ -1443,7 +1463,11 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
 })
 
 
-# Who sees what. A thing is named by its kind and key; `view` is the thing as a channel may see it, None if not at all.
+# --- Views ------------------------------------------------------------------
+# Who sees what. A thing is named by its kind and key; `view` is the thing as a
+# channel may see it, None if not at all, and `frames` what each channel is told
+# of a fact: the difference of two views. A page's state and a socket's message
+# are both made of it, so one cannot know more than the other. Pure.
 
 CHANNELS = ("public", "judge", "desk", "host", "admin")
 STAFF = frozenset({"desk", "host", "admin"})
@@ -1511,7 +1535,7 @@ def _judge_view(state, channel, key):
 
 
 def _sheet_view(state, key):
-    sheet = _sheet(state, *key)
+    sheet = newest_sheet(state, *key)
     return plain(sheet) if sheet else None
 
 
@@ -1630,9 +1654,9 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     elif category and category in after.categories:
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced)):
-            things += [("entry", e.number) for e in _entries_of(after, category)]
+            things += [("entry", e.number) for e in entries_of(after, category)]
         if isinstance(event, CategoryReopened):
-            things += [("sheet", (e.number, j)) for e in _entries_of(after, category) for j in before.after.get(e.number, ())]
+            things += [("sheet", (e.number, j)) for e in entries_of(after, category) for j in before.after.get(e.number, ())]
     number, judge = getattr(event, "entry", None), getattr(event, "judge", None)
     if number is not None:
         things.append(("entry", number))
@@ -1667,32 +1691,12 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
     return told
 
 
-def thing_of(fact: Fact) -> tuple[str, object]:
-    """The kind and key of the thing a fact made or changed: what a repeat of its command is answered with."""
-    event = fact.events[0]
-    if isinstance(event, ContestRestored):
-        return "contest", ""
-    if isinstance(event, (RevealStepped, ScreenSet)):
-        return "screen", ""
-    if isinstance(event, StageCalled):
-        return "stage", ""
-    if isinstance(event, WinnersDecided):
-        return "decision", event.category
-    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):
-        return "sheet", f"{event.entry}/{event.judge}"
-    for kind in ("entry", "judge", "category"):
-        if hasattr(event, kind):
-            return kind, getattr(event, kind)
-    return "contest", ""
-
-
 # --- Log --------------------------------------------------------------------
 # The truth. Lines go in, in order, and are durable before anything is told of
-# them; docs/log-format.md is the format. Called by Desk (append, snapshot,
-# backup) and by recovery at start. Knows lines, seqs and hashes, never what an
-# event means. Files are reached through a Disk only, so that a test can give
-# one that fails or forgets. A *tree* is a folder that holds a whole contest:
-# the data folder, each local backup, each folder kept by a restore.
+# them; docs/log-format.md is the format. Called by Desk (append, snapshot) and
+# by recovery at start. Knows lines, seqs and hashes, never what an event means.
+# Files are reached through a Disk only, so that a test can give one that fails
+# or forgets.
 
 ZERO_HASH = "0" * 32
 LINE_BYTES = 1 << 20
@@ -2319,7 +2323,11 @@ def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int,
     return None
 
 
-# Backups and other whole trees: made while lines go on coming, checked before they count.
+# --- Trees ------------------------------------------------------------------
+# Whole contests as folders: the data folder, each backup, each folder kept by
+# a restore; who holds one, its key, and how one is copied, replaced or rid of a
+# person. Called by Desk's Keeper and by recovery. Made while lines go on
+# coming, checked before they count. Knows files and lines, never a rule.
 
 _PHOTO_NAME = re.compile(r"[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
 TREE_FILES = ("secret.json", "contest.json", "erased.json")
@@ -3009,8 +3017,7 @@ def _without_specks(lines: Image.Image, smallest: int) -> Image.Image:
     return Image.frombytes("L", (wide, lines.height), bytes(pixels)).crop((0, 0, *lines.size))
 
 
-def _make_folder(folder: Path, sync: Callable[[int], None]) -> None:
-    """Make a folder and what is missing above it, private and durable."""
+def _make_folder(folder: Path, sync: Callable[[int], None]) -> None:  # private and durable, with what is missing above it
     for path in (*reversed(folder.parents), folder):
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
@@ -4463,6 +4470,31 @@ class Keeper:
             self.second_place_fault = f"The second place {self.place} did not take the backup ({why})."
             print(f"contest.py: {self.second_place_fault}", file=sys.stderr, flush=True)
 
+    def rows(self) -> list[dict]:
+        """The backups, newest first: [{"name", "seq", "why", "at": ms}]."""
+        return [self.row(name) for name in reversed(backup_names(self.disk, self.folder))]
+
+    def row(self, name: str) -> dict:
+        """What is listed of a backup.
+
+        errors   Refused `no_such_backup`
+        """
+        _, seq, why = self.tree(name).name.split("-")
+        made = (self.tree(name) / "manifest.json").stat().st_mtime
+        return {"name": name, "seq": int(seq), "why": why, "at": int(made * 1000)}
+
+    def tree(self, name) -> Path:
+        """The folder of a backup. errors   Refused `no_such_backup`"""
+        if name not in backup_names(self.disk, self.folder):
+            raise Refused("no_such_backup", f"There is no backup {name}.", 404)
+        return self.folder / "backups" / name
+
+    def stream(self, name: str, where: str) -> Iterator[bytes]:
+        """A backup as one zip file, a piece at a time; that it went there is noted, for an erasure to name it."""
+        pieces = archive(self.disk, self.tree(name))
+        self.note_copy(where)
+        return iter(lambda: in_pool(self.pool, next, pieces, None), None)
+
     def note_copy(self, where: str) -> None:
         """Remember that a copy of everything up to now has left the data folder: an erasure will name it."""
         copy = {"where": where, "seq": self.desk.state.seq, "at": int(time.time() * 1000)}
@@ -4494,6 +4526,28 @@ class Keeper:
         for path in strays:
             self.disk.rename(path, self.folder / "quarantine" / path.name)
         return len(strays)
+
+
+def order_restore(keeper: Keeper, source: Path | str, to_seq: int | None) -> int:
+    """Check a backup, its name or an archive's file, and order that the next start puts it in place; returns its last seq.
+
+    Nothing is taken any more then: what came between now and the start would be lost, and its numbers given again.
+    errors   Refused `not_a_backup`, `no_such_backup`, `no_such_seq`, `backup_failed`: all goes on as before
+    """
+    desk, disk, pool, unpacked = keeper.desk, keeper.disk, keeper.pool, keeper.folder / "restoring-upload"
+    why = "A backup is being restored: try again in a moment."
+    try:
+        if isinstance(source, Path):
+            in_pool(pool, unpack, disk, source, unpacked)
+        tree = unpacked if isinstance(source, Path) else keeper.tree(source)
+        keeper.backup("restore", spared=tree.name)
+        desk.pause(why)
+        return in_pool(pool, prepare_restore, disk, keeper.folder, tree, to_seq, secrets.token_hex(16), carried_over(desk.state)).seq
+    except (ContestError, OSError) as fault:
+        desk.resume(why)
+        raise Refused("not_a_backup", str(fault)) if isinstance(fault, LogCorrupt) else fault from fault
+    finally:
+        in_pool(pool, disk.remove_tree, unpacked)
 
 
 class Eraser:
@@ -4550,11 +4604,11 @@ class Eraser:
             erase_in_place(self._disk, place, {entry: photos})
 
 
-# --- Web --------------------------------------------------------------------
-# HTTP to command, state to page. One table of routes; each row says who may ask
-# and what happens. May use Desk (submit, state), Hub (connect, events) and
-# Photos; never the log, a fold, or a write to the state. Errors have one
-# translator: routes do not try.
+# --- Routes -----------------------------------------------------------------
+# One table: method, path, who may ask and what happens. A request is read
+# already (an Ask) and an Answer is still to be written, so the same rows serve
+# HTTP, `open` and the documents. May use Desk, Hub and Photos; never the log, a
+# fold, bottle, or a write to the state. Errors are raised, never tried.
 
 JSON_BYTES = 256 << 10
 FIELD_BYTES = 8 << 10
@@ -4691,7 +4745,7 @@ class Site:
         for generation in range(newest, 0, -1):
             if hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
                 if generation < newest:
-                    raise _revoked()
+                    raise link_revoked()
                 return name
         raise _no_link()
 
@@ -4700,7 +4754,7 @@ def _no_link() -> Refused:
     return Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
 
 
-def _revoked() -> Refused:
+def link_revoked() -> Refused:
     return Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
 
 
@@ -4815,7 +4869,7 @@ _ROLE_LISTS = Map({"judge": frozenset({"sheet"}), "host": frozenset({"decision"}
                    "admin": frozenset({"sheet", "judge", "decision"})})
 
 
-def _me(site: Site, who: Who) -> dict:
+def who_is(site: Site, who: Who) -> dict:
     """What the one who asks is told of the own sign-in."""
     if judge := site.state.judges.get(who.id):
         return {"role": who.role, "id": judge.id, "name": judge.name, "head": judge.head, "categories": judge.categories}
@@ -4825,7 +4879,7 @@ def _me(site: Site, who: Who) -> dict:
 def whole_state(site: Site, who: Who) -> dict:
     """All that somebody may see, at one moment of the log, with the cursor to go on from."""
     hub, state = site.hub, site.state
-    body = {"e": hub.epoch, "s": hub.seq, "h": hub.hash8, "a": who.audience, "me": _me(site, who)}
+    body = {"e": hub.epoch, "s": hub.seq, "h": hub.hash8, "a": who.audience, "me": who_is(site, who)}
     listed = {"category", "entry", "winners"} | _ROLE_LISTS.get(who.role, frozenset())
     body |= {_PLURALS[kind]: [] for kind in _PLURALS if kind in listed}
     for kind, key in things_of(state):
@@ -4994,61 +5048,28 @@ def _erase_person(site: Site, ask: Ask) -> Answer:
 
 
 def _list_backups(site: Site, ask: Ask) -> Answer:
-    names = reversed(backup_names(Disk(), site.folder))
-    return Answer({"backups": [_backup_row(site, name) for name in names],
-                   "second_place_fault": site.keeper.second_place_fault})
-
-
-def _backup_row(site: Site, name: str) -> dict:
-    _, seq, why = name.split("-")
-    made = (site.folder / "backups" / name / "manifest.json").stat().st_mtime
-    return {"name": name, "seq": int(seq), "why": why, "at": int(made * 1000)}
+    return Answer({"backups": site.keeper.rows(), "second_place_fault": site.keeper.second_place_fault})
 
 
 def _make_backup(site: Site, ask: Ask) -> Answer:
-    return Answer({"backup": _backup_row(site, site.keeper.backup("hand"))}, 201)
-
-
-def _backup_tree(site: Site, name) -> Path:
-    if name not in backup_names(Disk(), site.folder):
-        raise Refused("no_such_backup", f"There is no backup {name}.", 404)
-    return site.folder / "backups" / name
+    return Answer({"backup": site.keeper.row(site.keeper.backup("hand"))}, 201)
 
 
 def _send_backup(site: Site, ask: Ask) -> Answer:
     """One file with everything, as it is read: a contest of any size, a piece at a time."""
     name = ask.args["name"].removesuffix(".zip")
-    tree = _backup_tree(site, name)
-    site.keeper.note_copy(ask.query.get("as") or f"downloaded as contest-{name}.zip")
-    pieces, pool = archive(Disk(), tree), gevent.get_hub().threadpool
     headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="contest-{name}.zip"'}
-    return Answer({}, stream=iter(lambda: in_pool(pool, next, pieces, None), None), headers=headers)
+    return Answer({}, stream=site.keeper.stream(name, ask.query.get("as") or f"downloaded as contest-{name}.zip"), headers=headers)
 
 
 def _restore(site: Site, ask: Ask) -> Answer:
     """Put a backup in place of everything: check and stage it now, then start again from it."""
-    pool, unpacked = gevent.get_hub().threadpool, site.folder / "restoring-upload"
-    if ask.upload:
-        in_pool(pool, unpack, Disk(), ask.upload, unpacked)
-        source = unpacked
-    else:
-        source = _backup_tree(site, ask.form.get("name"))
     to_seq = ask.form.get("to_seq")
     if to_seq is not None and not re.fullmatch(r"\d{1,15}", str(to_seq), re.ASCII):
         raise Refused("bad_field", "to_seq is a whole number.", field="to_seq")
-    site.keeper.backup("restore", spared=source.name)
-    why = "A backup is being restored: try again in a moment."
-    site.desk.pause(why)  # what came between the carrying over and the start would be lost, and its numbers given again
-    try:
-        last = in_pool(pool, prepare_restore, Disk(), site.folder, source, int(to_seq) if to_seq is not None else None,
-                       secrets.token_hex(16), carried_over(site.state))
-    except (ContestError, OSError) as fault:
-        site.desk.resume(why)
-        raise Refused("not_a_backup", str(fault)) if isinstance(fault, LogCorrupt) else fault from fault
-    finally:
-        in_pool(pool, Disk().remove_tree, unpacked)
+    last = order_restore(site.keeper, ask.upload or ask.form.get("name"), int(to_seq) if to_seq is not None else None)
     gevent.spawn_later(0.2, site.start_again)
-    return Answer({"seq": last.seq}, 202)
+    return Answer({"seq": last}, 202)
 
 
 def _presence(site: Site, ask: Ask) -> Answer:
@@ -5118,7 +5139,7 @@ class _Figures:
         yield closes
 
 
-def _metrics(site: Site, ask: Ask) -> Answer:
+def tell_metrics(site: Site, ask: Ask) -> Answer:
     """The same for Prometheus, in its text format."""
     registry = prometheus_client.CollectorRegistry()
     registry.register(_Figures(site))
@@ -5192,16 +5213,18 @@ ROUTES = (
     Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),
     Route("GET", "/api/realtime-fallback", PUBLIC, _realtime_fallback),
     Route("GET", "/api/realtime-metrics", ADMIN, _realtime_metrics),
-    Route("GET", "/metrics", ADMIN, _metrics),
+    Route("GET", "/metrics", ADMIN, tell_metrics),
 )
 PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
              "/rules": "rules", "/admin": "admin", "/host": "host", "/login": "login",
              "/setup/<link>": "setup", "/mine/<link>": "mine"})
-_ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
+ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
 
 
-# From here on: bottle.
-
+# --- Web --------------------------------------------------------------------
+# Bottle: reads a request into an Ask, writes an Answer or an error as HTTP,
+# fills the pages, serves the files, and says who may connect. The one
+# translator of errors. Knows no rule and no command.
 
 def _rebase_bottle() -> None:
     """Let bottle keep a request per greenlet instead of per thread.
@@ -5268,7 +5291,7 @@ def who_asks(site: Site, environ: Mapping) -> Who:
         return Who("admin", "", "admin") if session["p"] == site.secret.password[-16:] else Who()
     judge = site.state.judges.get(session["id"])
     if judge is None or judge.revoked or judge.generation != session["g"]:
-        raise _revoked()
+        raise link_revoked()
     return Who(judge.role, judge.id, judge.id)
 
 
@@ -5425,7 +5448,7 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
     form = _read_json() if route.method != "GET" else {}
     answer = route.does(site, Ask(who, args, form, _read_query(), _command_id(form), address))
     if route.path == "/api/events" and who_asks(site, environ) != who:
-        raise _revoked()  # the sign-in ended while the poll waited
+        raise link_revoked()  # the sign-in ended while the poll waited
     return answer
 
 
@@ -5506,7 +5529,7 @@ def _page(site: Site, name: str, **more) -> str:
     bottle.response.set_header("Cache-Control", "no-store")
     categories = [view(site.state, "public", k, key) for k, key in things_of(site.state) if k == "category"]
     return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name,
-                           contest=site.seen_by(who, "contest"), me=_me(site, who), categories=categories, **more)
+                           contest=site.seen_by(who, "contest"), me=who_is(site, who), categories=categories, **more)
 
 
 def _join(site: Site, link: str):
@@ -5523,7 +5546,7 @@ def _join(site: Site, link: str):
         return _error_page(site, no.status, no.code, no.text)
     _set_session(site, {"role": judge.role, "id": judge.id, "g": judge.generation})
     bottle.response.status = 303
-    bottle.response.set_header("Location", _ROLE_PAGES[judge.role])
+    bottle.response.set_header("Location", ROLE_PAGES[judge.role])
     return ""
 
 
@@ -5608,7 +5631,7 @@ def make_gate(site: Site) -> Gate:
 def make_metrics_app(site: Site) -> bottle.Bottle:
     """An application that knows /metrics alone, without a key: for a port that only the monitoring reaches."""
     app = bottle.Bottle()
-    app.route("/metrics", "GET", _endpoint(site, Route("GET", "/metrics", PUBLIC, _metrics)))
+    app.route("/metrics", "GET", _endpoint(site, Route("GET", "/metrics", PUBLIC, tell_metrics)))
     return app
 
 

@@ -11,19 +11,23 @@ import pytest
 SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
-SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Log", "Photos", "Wire", "Hub", "Desk", "Web", "Script", "Command line"]
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Views", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
+            "Web", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
 FORBIDDEN = {
     "Records": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Scoring": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "State", "Event", "Command"},
     "Decisions": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
+    "Views": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command"},
     "Log": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
+    "Trees": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
     "Photos": {"State", "Log", "gevent", "bottle"},
     "Wire": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log", "Hub", "Backlog", "Peer"},
     "Hub": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log"},
     "Desk": {"bottle", "socket", "Hub", "Audience", "Peer"},
-    "Web": {"Log", "fold", "recover", "FolderLock"},
+    "Routes": {"Log", "fold", "recover", "FolderLock", "bottle", "Disk"},
+    "Web": {"Log", "fold", "recover", "FolderLock", "Disk", "Command", "decide"},
 }
 
 
