@@ -45,6 +45,9 @@ bench: .venv/.test  ## measure the whole server, print the figures and write the
 bench-store: .venv/.test  ## the same for the store alone, beside SQLite, TinyDB and others (some ten minutes)
 	@.venv/bin/python -m bench store
 
+bench-hub: .venv/.test  ## the same for the hub, beside socket.io, ws, C and others (some ten minutes; a look with QUICK=1)
+	@.venv/bin/python -m bench hub
+
 clean:  ## remove what was installed and built here; data/ stays
 	rm -rf .venv build .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
-"""`make bench` and `make bench-store`: every bench of a group in turn; prints the figures and writes the group's block in docs/benchmarks.md.
+"""`make bench`, `make bench-store`, `make bench-hub`: every bench of a group in turn; prints the figures and writes the group's block in docs/benchmarks.md.
 
     python -m bench             the whole server
     python -m bench store       the store alone, beside others
+    python -m bench hub         the hub, beside others; with QUICK=1 a look in a minute or two, which is not written down
     python -m bench NAME ...    single parts, for whoever works on one; the document stays as it is
 """
 
@@ -13,7 +14,7 @@ from importlib import import_module
 
 from bench.common import TOP, commit_hash, machine
 
-SERVER, STORE = "make bench", "make bench-store"
+SERVER, STORE, HUB = "make bench", "make bench-store", "make bench-hub"
 GROUPS = {
     SERVER: ("The whole server", {
         "entries": "Entries a second, with many there already",
@@ -25,14 +26,20 @@ GROUPS = {
         "recovery": "Recovery of a long log",
         "snapshot": "Commits while a snapshot is written",
     }),
+    HUB: ("The hub beside others", {
+        "hub_fanout": "From a POST to 10,000 displays",
+        "hub_silent": "A tenth of the displays does not read",
+        "hub_health": "/health in a storm",
+        "hub_return": "A server that was lost",
+    }),
 }
 DOCUMENT = TOP / "docs" / "benchmarks.md"
-HEAD = ("# Benchmarks\n\nWritten by `make bench` and `make bench-store`, not by hand.\n\n"
+HEAD = ("# Benchmarks\n\nWritten by `make bench`, `make bench-store` and `make bench-hub`, not by hand.\n\n"
         "Absolute figures move with the machine and with what else it does; the ratios are medians of rounds that ran in turn, and are what to compare.\n")
 
 
 def main(wanted: list[str]) -> None:
-    command = {(): SERVER, ("store",): STORE}.get(tuple(wanted))
+    command = {(): SERVER, ("store",): STORE, ("hub",): HUB}.get(tuple(wanted))
     if command is None:
         titles = {name: title for _, parts in GROUPS.values() for name, title in parts.items()}
         for name in wanted:
@@ -43,6 +50,8 @@ def main(wanted: list[str]) -> None:
     measured = [_part(name, parts[name]) for name in parts]
     head = (f"## {title}\n\n`{command}`: {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit_hash()}, in {time.monotonic() - began:.0f} s.\n"
             f"Machine: {machine()}; its load when this began: {load:.1f}.\n")
+    if os.environ.get("QUICK"):
+        return
     DOCUMENT.write_text(_with_block(DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else "", command, "\n".join([head, *measured])), "utf-8")
     print("Written: docs/benchmarks.md")
 
