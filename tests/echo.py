@@ -5,46 +5,51 @@ sent back as it came. Sizes, pieces and pace are not limited, since the suites s
 """
 
 import sys
-
 from pathlib import Path
 
 import contest
-from tests.live import BINARY, TEXT
+from tests.live import TEXT
 from tests.wire import OtherServer
 
 ROOM = 64 << 20
 
 
-class EchoHub(contest.Hub):
+class RoomyFrames(contest.Frames):
+    most_bytes = most_parts = ROOM
+
+
+class Echo(contest.Peer):
     """Sends every message back; control frames, broken frames and bad UTF-8 are answered as ever."""
 
-    def connect(self, *args, **kinds) -> None:
-        super().connect(*args, **kinds)
-        for peer in self._peers:
-            peer.sent = max(peer.sent, 0)   # greeted: an echo needs no hello
+    most_tokens = ROOM
+    hello_seconds = 600   # an echo needs none
 
-    def _message(self, peer, opcode: int, payload: bytes) -> None:
-        if opcode not in (TEXT, BINARY):
-            return super()._message(peer, opcode, payload)
+    def take(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
             try:
                 payload.decode()
             except UnicodeDecodeError:
-                return self.close(peer, contest.Close.NOT_UTF8)
-        self._send(peer, contest.encode_frame(payload, opcode))
+                return self.close(contest.Close.NOT_UTF8)
+        self.send(contest.encode_frame(payload, opcode))
+
+    def caught_up(self) -> None:
+        """Nothing waits for it: it hears only itself."""
+
+
+class EchoHub(contest.Hub):
+    frames_class, peer_class = RoomyFrames, Echo
 
 
 class EchoServer(OtherServer):
     """The echo as a process of its own."""
 
     def __init__(self, data: Path):
-        super().__init__(data, {"CONTEST_PING_SECONDS": "600", "CONTEST_DEAD_SECONDS": "900"}, module="tests.echo")
+        super().__init__(data, {"CONTEST_ADDRESS_REQUESTS": "0"}, module="tests.echo")
 
 
 def main() -> int:
-    contest.Hub = EchoHub
-    contest.FRAME_BYTES = contest.QUEUE_BYTES = ROOM
-    contest.MOST_FRAGMENTS = ROOM
+    contest.REST_BYTES = ROOM
+    contest.Server.hub_class = EchoHub
     return contest.main(["serve"])
 
 

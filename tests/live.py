@@ -165,6 +165,11 @@ class Live:
             if fits(message):
                 return message
 
+    def until_quiet(self, seconds: float = 0.1) -> None:
+        """Take in whatever comes until nothing has come for so long; pings and pongs too."""
+        while not self.closed and self._read(seconds):
+            pass
+
     def silence(self, seconds: float = 0.3) -> bool:
         """Does nothing but heartbeats come for so long? For tests of what must not be sent, after a message that was."""
         try:
@@ -182,19 +187,21 @@ class Live:
             self._read(left)
         return self.closed
 
-    def _read(self, timeout: float) -> None:
+    def _read(self, timeout: float) -> bool:
+        """Take in what comes next; False where nothing did."""
         self.socket.settimeout(timeout)
         try:
             chunk = self.socket.recv(1 << 16)
         except TimeoutError:
-            return
+            return False
         except ConnectionError as error:
             self.closed = self.closed or Closed(None, str(error))
-            return
+            return False
         if not chunk:
             self.closed = self.closed or Closed(None, "ended without a close frame")
-            return
+            return False
         self._take(chunk)
+        return True
 
     def _take(self, chunk: bytes) -> None:
         self._wire.receive_data(chunk)

@@ -7,6 +7,7 @@
 
 import base64
 import http.client
+import io
 import os
 import socket
 import subprocess
@@ -15,6 +16,13 @@ from urllib.parse import urlsplit
 
 from tests.client import Answer
 from tests.server import TOP, Server
+
+
+class _File(io.BufferedReader):
+    """What comes, for one answer after the other: http.client closes what it read from."""
+
+    def close(self) -> None:
+        pass
 
 
 class Wire:
@@ -34,6 +42,7 @@ class Wire:
             if source:
                 self.socket.bind((source, 0))
             self.socket.connect((where.hostname, where.port))
+            self._file = _File(self.socket.makefile("rb", buffering=0))
         except BaseException:
             self.socket.close()
             raise
@@ -43,20 +52,31 @@ class Wire:
 
     def answer(self, method: str = "GET") -> Answer:
         """The next answer on this connection; http.client.BadStatusLine or ConnectionError where there is none."""
-        with http.client.HTTPResponse(self.socket, method=method) as answer:
-            answer.begin()
-            return Answer(answer.status, answer.headers, answer.read())
+        answer = http.client.HTTPResponse(self, method=method)
+        answer.begin()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def makefile(self, mode: str) -> "_File":
+        """What http.client asks of a socket; the same file each time, since it may hold the next answer already."""
+        return self._file
+
+    def rest(self) -> bytes:
+        """All that comes until the server ends the connection."""
+        got = b""
+        try:
+            while chunk := self._file.read1(1 << 16):
+                got += chunk
+        except ConnectionError:
+            pass   # a reset is an end too
+        return got
 
     def ended(self) -> bool:
         """Read on until the server ends the connection (TimeoutError if it does not); True, for an assertion."""
-        try:
-            while self.socket.recv(1 << 16):
-                pass
-        except ConnectionError:
-            pass   # a reset is an end too
+        self.rest()
         return True
 
     def close(self) -> None:
+        self._file.raw.close()
         self.socket.close()
 
     def __enter__(self) -> "Wire":
@@ -97,3 +117,8 @@ class OtherServer(Server):
                 self.kill()
                 raise
         return self
+
+
+def tuned(data, *limits: str, **env: str) -> OtherServer:
+    """A server with other limits, see tests/tuned.py: `tuned(folder, "Peer.hello_seconds=0.5", CONTEST_HELD_MESSAGES="5")`."""
+    return OtherServer(data, env, module="tests.tuned", arguments=limits)
