@@ -232,6 +232,7 @@ ROWS = [
     Row("GET", "/api/realtime-health", ALL),
     Row("GET", "/api/realtime-fallback", ALL),
     Row("GET", "/api/realtime-metrics", ADMIN),
+    Row("GET", "/metrics", ADMIN),
 ]
 
 
