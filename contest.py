@@ -1148,6 +1148,12 @@ def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category
     return entry, seat, found
 
 
+@functools.lru_cache(4096)  # fractions are exact and slow, and the judges of an evening choose among a few dozen marks
+def _fits(mark, lowest, highest, step) -> bool:
+    """Whether a mark lies on the scale, counted exactly from its lowest point."""
+    return lowest <= mark <= highest and not (exact(mark) - exact(lowest)) % exact(step)
+
+
 def _checked_marks(category: Category, marks) -> dict:
     if not isinstance(marks, dict):
         raise Refused("bad_mark", "Marks are {criterion: number}.")
@@ -1155,8 +1161,8 @@ def _checked_marks(category: Category, marks) -> dict:
     for name, mark in marks.items():
         if name not in known:
             raise Refused("unknown_criterion", f"{category.name} has no criterion {name}.")
-        fits = isinstance(mark, (int, float)) and not isinstance(mark, bool) and category.lowest <= mark <= category.highest
-        if not fits or (exact(mark) - exact(category.lowest)) % exact(category.step):
+        is_number = isinstance(mark, (int, float)) and not isinstance(mark, bool)
+        if not is_number or not _fits(mark, category.lowest, category.highest, category.step):
             raise Refused("bad_mark", f"A mark is a number from {category.lowest} to {category.highest} "
                                       f"in steps of {category.step}.", criterion=name)
     return dict(marks)
