@@ -351,9 +351,11 @@ class Rules:
     registration: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A command that had an effect: the keyed hash of its body, and the thing it made or changed."""
+class Seen(typing.NamedTuple):
+    """A command that had an effect: the keyed hash of its body, and the thing it made or changed.
+
+    A state remembers it as one text, "<body> <kind> <key>": a long contest has a million of them.
+    """
 
     body: str
     kind: str
@@ -376,7 +378,7 @@ class State:
     screen: Screen = Screen()
     stage: Stage = Stage()
     photos: Map[str, int] = Map()  # 32 hex -> entry number
-    seen: Map[str, Seen] = Map()  # command id -> what it did
+    seen: Map[str, str] = Map()  # command id -> what it did, see Seen
     private: Map[int, tuple[int, ...]] = Map()  # entry -> the seqs of lines with something private about it
     erased: Map[int, tuple[str, ...]] = Map()  # entry -> the names of its photos, for the restore of an older backup
     numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
@@ -665,40 +667,61 @@ def _maker(kind) -> Callable | None:
         makers = {name: make for name, each in typing.get_type_hints(kind).items() if (make := _maker(each))}
         return lambda value: kind(**(value | {name: make(value[name]) for name, make in makers.items() if name in value}))
     origin, args = typing.get_origin(kind), typing.get_args(kind)
-    make = _maker(args[-1] if origin is Map else args[0]) if args else None
+    if origin is Map:
+        items = _items_maker(kind)
+        return lambda value: Map(items(value))
+    make = _maker(args[0]) if args else None
     if origin is tuple:
         return lambda value: tuple(map(make, value)) if make else tuple(value)
-    if origin is Map:
-        key = int if args[0] is int else str
-        return lambda value: Map({key(k): make(v) if make else v for k, v in value.items()})
     if type(None) in args:
         return lambda value: None if value is None else make(value) if make else value
     return None
 
 
+@functools.cache
+def _items_maker(kind) -> Callable:
+    """How a JSON object becomes the items of a map."""
+    key, each = typing.get_args(kind)
+    make = _maker(each)
+    if key is int:
+        return lambda value: {int(k): make(v) if make else v for k, v in value.items()}
+    return lambda value: {k: make(v) for k, v in value.items()} if make else value
+
+
 def state_parts(state: State) -> Iterator[tuple[str, object]]:
-    """A state in pieces of at most 250 things, for a snapshot.
+    """A state in pieces of some 250 things, for a snapshot.
 
     One encode call over everything would hold the interpreter's lock (50,000 entries: a commit waits 150 ms).
     """
     for f in dataclasses.fields(state):
         value = getattr(state, f.name)
-        if not isinstance(value, Map):
-            yield f.name, value
-            continue
-        pairs = list(value.items())
-        for start in range(0, len(pairs), 250):
-            yield f.name, dict(pairs[start:start + 250])
+        for piece in _pieces(value) if isinstance(value, Map) else [value]:
+            yield f.name, piece
+
+
+def _pieces(things: Map) -> Iterator[dict]:
+    """A map in pieces; one of maps, as the sheets are, is weighed by what those hold."""
+    piece, weight = {}, 0
+    for key, value in things.items():
+        piece[key] = value
+        weight += len(value) if isinstance(value, Map) else 1
+        if weight >= 250:
+            yield piece
+            piece, weight = {}, 0
+    if piece:
+        yield piece
 
 
 def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
-    """The state whose pieces these are."""
-    shape, fields = typing.get_type_hints(State), {}
+    """The state whose pieces these are; a piece is let go of as soon as it is taken up."""
+    shape, fields, growing = typing.get_type_hints(State), {}, {}
     for name, value in parts:
-        make = _maker(shape[name])
-        made = make(value) if make else value
-        fields[name] = fields[name].update(made) if isinstance(made, Map) and name in fields else made
-    return State(**fields)
+        if typing.get_origin(shape[name]) is Map:
+            growing.setdefault(name, Map().mutate()).update(_items_maker(shape[name])(value))
+        else:
+            make = _maker(shape[name])
+            fields[name] = make(value) if make else value
+    return State(**fields, **{name: grown.finish() for name, grown in growing.items()})
 
 
 # --- Scoring ----------------------------------------------------------------
@@ -1275,7 +1298,8 @@ def fold(state: State, fact: Fact) -> State:
         state = _FOLDS[type(event)](event, state, fact)
     changes = {"seq": fact.seq, "private": _noted_private(state.private, fact)}
     if fact.id:
-        changes["seen"] = state.seen.set(fact.id, Seen(fact.body, *map(str, thing_of(fact))))
+        kind, key = thing_of(fact)
+        changes["seen"] = state.seen.set(fact.id, f"{fact.body} {kind} {key}")
     return changed(state, **changes)
 
 
@@ -1862,8 +1886,7 @@ def encode_line(public: dict, private: dict, salt: str) -> tuple[bytes, bytes]:
     return shown, hidden
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(typing.NamedTuple):
     """Where the log ends."""
 
     epoch: str
@@ -1871,14 +1894,17 @@ class Head:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line as read: its hash, its seq (0 for a header), the two JSON texts; they are parsed only by who needs them."""
+class Line(typing.NamedTuple):
+    """One line as read: its hash, its seq (0 for a header), the two JSON texts; they are parsed only by who needs them.
+
+    A tuple: a start makes one of every line that the log has. `batch` is 0 where the line is read without being checked.
+    """
 
     hash: str
     seq: int
     shown: bytes
     hidden: bytes
+    batch: int = 0
 
     @property
     def public(self) -> dict:
@@ -1892,11 +1918,10 @@ class Line:
 
 def split_line(raw: bytes) -> tuple[str, bytes, bytes]:
     """The hash, the hashed JSON and the private JSON (or b"") of a line, nothing checked yet."""
-    digest, _, rest = raw.partition(b" ")
+    first, _, rest = raw.partition(b" ")
+    digest = first.decode("ascii", "replace")
     cut = rest.find(b'"} {"salt":"') + 2  # a quote inside a JSON text is escaped, so this stands nowhere else
-    if cut < 2:
-        return digest.decode("ascii", "replace"), rest, b""
-    return digest.decode("ascii", "replace"), rest[:cut], rest[cut + 1:]
+    return (digest, rest, b"") if cut < 2 else (digest, rest[:cut], rest[cut + 1:])
 
 
 #: How every record begins: written by us, so it can be read without parsing the rest.
@@ -1914,7 +1939,8 @@ def parse_line(raw: bytes, previous: str) -> Line:
     if hidden and not shown.endswith(b'"private":"%s"}' % private_hash(hidden).encode()):
         raise ValueError("its private part does not match its hash")
     found = _RECORD.match(shown)
-    return Line(digest, int(found[1]) if found else 0, shown, hidden)
+    seq, batch = found.groups() if found else (0, 0)
+    return Line(digest, int(seq), shown, hidden, int(batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -1987,8 +2013,7 @@ class Reader:
         self.head = Head(header["epoch"], self.head.seq, line.hash)
 
     def _take_record(self, line: Line, batch: int) -> int:
-        written = int(_RECORD.match(line.shown)[2]) if line.seq else 0
-        if line.seq != self.head.seq + 1 or not batch <= written <= line.seq:
+        if line.seq != self.head.seq + 1 or not batch <= line.batch <= line.seq:
             raise ValueError("its number does not follow")
         if not line.hidden and line.shown.rfind(b',"private":"', -48) > 0:
             self._unexplained.add(line.seq)
@@ -1996,7 +2021,7 @@ class Reader:
             self._erased.update(seq for event in line.public["events"] for seq in event.get("lines", ()))
         self.head = Head(self.head.epoch, line.seq, line.hash)
         self.lines_in_last += 1
-        return written
+        return line.batch
 
 
 def segment_name(first: int) -> str:
@@ -2170,7 +2195,7 @@ class Recovered:
     """What a start found: the log, the newest usable snapshot, and where the lines behind it begin."""
 
     log: Log
-    snapshot: tuple[Head, list] | None
+    snapshot: tuple[Head, Iterator] | None  # its parts can be gone through once
     sentences: list[str]  # what was found and mended, for people
     segments: list[Path]
     start: tuple[int, int]  # (which segment, byte) of the first line behind the snapshot
@@ -2257,12 +2282,15 @@ def _noted_head(disk: Disk, folder: Path) -> dict | None:
 # Snapshots: only speed, all may be deleted.
 
 
-def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[str, object]]) -> None:
-    """Write a snapshot: contest.json is the newest, snapshots/ keeps the two before it."""
+def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[str, object]], pause_seconds: float = 0) -> None:
+    """Write a snapshot: contest.json is the newest, snapshots/ keeps the two before it.
+
+    pause_seconds   the sleep after each part: a thread that only encodes would take the interpreter from those who commit
+    """
     path, older = folder / "contest.json", folder / "snapshots"
     temporary = folder / "contest.json.next"
-    replace_file(disk, temporary, _snapshot_chunks(head, parts))
-    read_snapshot(disk, temporary)  # read back: one that cannot be read must not take the place of one that can
+    replace_file(disk, temporary, _snapshot_chunks(head, parts, pause_seconds))
+    check_snapshot(disk, temporary)  # read back: one that cannot be read must not take the place of one that can
     if disk.exists(path):
         ensure_folder(disk, older)
         with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged one is not worth keeping
@@ -2274,34 +2302,52 @@ def save_snapshot(disk: Disk, folder: Path, head: Head, parts: Iterable[tuple[st
     disk.sync_folder(folder)
 
 
-def _snapshot_chunks(head: Head, parts: Iterable[tuple[str, object]]) -> Iterator[bytes]:
-    """A snapshot as JSON, a part a line, closed by the blake2b of all before it."""
-    check = hashlib.blake2b(digest_size=16)
-    opening = b'{"head":' + orjson.dumps({"epoch": head.epoch, "seq": head.seq, "hash": head.hash}) + b',"parts":[\n'
+def _snapshot_chunks(head: Head, parts: Iterable[tuple[str, object]], pause_seconds: float) -> Iterator[bytes]:
+    """A snapshot as JSON, a part a line, closed by the blake2b of all lines before."""
+    check, comma = hashlib.blake2b(digest_size=16), b""
+    chunk = _SNAPSHOT_HEAD[0] + orjson.dumps(head._asdict()) + _SNAPSHOT_HEAD[1]
     for part in parts:
-        chunk, opening = opening + dumps(part), b",\n"
         check.update(chunk)
         yield chunk
-    yield b'],\n"check":"' + check.hexdigest().encode() + b'"}\n'
+        chunk, comma = comma + dumps(part) + b"\n", b","
+        time.sleep(pause_seconds)
+    check.update(chunk)
+    yield chunk
+    yield _SNAPSHOT_END % check.hexdigest().encode()
 
 
-def read_snapshot(disk: Disk, path: Path) -> tuple[Head, list]:
-    """The head and the parts of a snapshot.
+_SNAPSHOT_HEAD, _SNAPSHOT_END = (b'{"head":', b',"parts":[\n'), b'],"check":"%s"}\n'
+
+
+def check_snapshot(disk: Disk, path: Path) -> Head:
+    """The head of a snapshot whose every byte was read and found whole; large pieces, so that commits can go on beside.
 
     errors   ValueError where it is damaged
     """
-    raw = disk.read(path)
-    body, found, tail = raw.rpartition(b'],\n"check":"')
-    if not found or hashlib.blake2b(body, digest_size=16).hexdigest().encode() != tail[:32]:
+    check, rest, size = hashlib.blake2b(digest_size=16), b"", len(_SNAPSHOT_END % ZERO_HASH.encode())
+    for piece in disk.pieces(path):
+        rest += piece
+        check.update(rest[:-size])
+        rest = rest[-size:]
+    if rest != _SNAPSHOT_END % check.hexdigest().encode():
         raise ValueError(f"{path.name} is damaged")
-    whole = orjson.loads(raw)
-    return Head(**whole["head"]), whole["parts"]
+    return _snapshot_head(disk, path)
+
+
+def read_snapshot(disk: Disk, path: Path) -> tuple[Head, Iterator[tuple[str, object]]]:
+    """The head and the parts of a snapshot: all of it is checked now, but a part is parsed only when its turn comes.
+
+    errors   ValueError where it is damaged
+    """
+    head, lines = check_snapshot(disk, path), disk.lines(path)
+    next(lines)
+    return head, (orjson.loads(line.removeprefix(b",")) for line in lines if not line.startswith(b"]"))
 
 
 def _snapshot_head(disk: Disk, path: Path) -> Head:
     """Where a snapshot stands, by its first line alone: cheap, and believed only once the whole was checked."""
     first = next(iter(disk.lines(path)), b"")
-    return Head(**orjson.loads(first.removeprefix(b'{"head":').removesuffix(b',"parts":[\n')))
+    return Head(**orjson.loads(first.removeprefix(_SNAPSHOT_HEAD[0]).removesuffix(_SNAPSHOT_HEAD[1])))
 
 
 def snapshot_paths(disk: Disk, folder: Path) -> list[Path]:
@@ -2320,7 +2366,7 @@ def _snapshot_heads(disk: Disk, folder: Path) -> list[tuple[Path, Head]]:
     return found
 
 
-def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int, tuple]) -> tuple[Head, list] | None:
+def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int, tuple]) -> tuple[Head, Iterator] | None:
     """The newest snapshot that lies on this log's chain and is whole; a damaged one only costs time."""
     for path, head in sorted(candidates, key=lambda c: -c[1].seq):
         if head.seq in places and head.epoch == epoch:
@@ -4118,6 +4164,7 @@ class Hub(Backlog):
 
 
 HELD_AT_START_SECONDS = 600  # older lines are not told again: above any sensible CONTEST_HELD_SECONDS
+SNAPSHOT_PAUSE_SECONDS = 0.002
 
 
 def in_pool(pool, function: Callable, *arguments):
@@ -4152,9 +4199,9 @@ def repeat_of(state: State, command_id: str, body: str) -> Outcome | None:
 
     errors   Refused `id_reuse` where the id was used for something else
     """
-    seen = state.seen.get(command_id)
-    if seen is None:
+    if command_id not in state.seen:
         return None
+    seen = Seen(*state.seen[command_id].split(" ", 2))
     if seen.body != body:
         raise Refused("id_reuse", "This id was used for something else.", 409)
     return Outcome(state, state.seq, seen.kind, seen.key, False)
@@ -4363,12 +4410,12 @@ class Desk:
         """Remember no older state than the one now: those hold what was erased."""
         self.past = Past(self.state, self._line_hash)
 
-    def snapshot(self) -> None:
+    def snapshot(self, pause_seconds: float = SNAPSHOT_PAUSE_SECONDS) -> None:
         """Write a snapshot of the oldest state that is remembered, see Past; commits go on meanwhile."""
         self.past.add(self.state, self._line_hash)
         state, head = self.past.oldest
         if state.seq:
-            in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, head, state_parts(state))
+            in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, head, state_parts(state), pause_seconds)
 
     def pause(self, why: str) -> None:
         """Take nothing more, and end what waits: what the state says now is all there will be. `resume` takes it back."""
@@ -4386,7 +4433,7 @@ class Desk:
         if self._writer:
             self._writer.kill()
         with contextlib.suppress(OSError, ValueError):  # both only make the next start faster or stricter; the log is whole without
-            self.snapshot()
+            self.snapshot(pause_seconds=0)
             in_pool(self._pool, self.log.note_head)
 
 
@@ -4604,7 +4651,7 @@ class Eraser:
         self._disk.remove_tree(self._folder / "snapshots")
         erase_everywhere(self._disk, self._folder, entry, photos)
         state, head = self._desk.past.oldest
-        save_snapshot(self._disk, self._folder, head, state_parts(state))
+        save_snapshot(self._disk, self._folder, head, state_parts(state), SNAPSHOT_PAUSE_SECONDS)
         place = self._keeper.place
         if place and place.is_dir():
             erase_in_place(self._disk, place, {entry: photos})
@@ -6091,7 +6138,7 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda wh
     log = {"epoch": reader.head.epoch, "seq": reader.head.seq, "hash": reader.head.hash, "segments": len(reader.segments),
            "torn_bytes": torn}
     photos = _verify_photos(disk, folder, state, tell)
-    snapshots = [{"name": path.name, "fault": _fault_of(read_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
+    snapshots = [{"name": path.name, "fault": _fault_of(check_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
     backups = []
     for done, name in enumerate(backup_names(disk, folder), 1):
         backups.append({"name": name, "fault": _fault_of(check_backup, disk, folder / "backups" / name)})

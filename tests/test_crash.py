@@ -209,7 +209,7 @@ def goes_on(run: Run) -> None:
 
 def check_snapshot(found: Recovered, acknowledged: list[str]) -> None:
     """A snapshot and the lines behind it give what all lines give."""
-    known = found.snapshot[1][0][1] if found.snapshot else []
+    known = dict(found.snapshot[1])["ids"] if found.snapshot else []
     assert known + [each.public["id"] for each in found.lines()] == acknowledged
 
 

@@ -329,7 +329,7 @@ def test_three_snapshots_are_kept_and_the_newest_is_used(tmp_path):
         snapshot(tmp_path, seq)
     assert sorted(p.name[-8:-5] for p in (tmp_path / "snapshots").iterdir()) == ["003", "004"]
     found = opened(tmp_path)
-    assert found.snapshot[0].seq == 5 and found.snapshot[1] == [["seq", 5]]
+    assert found.snapshot[0].seq == 5 and list(found.snapshot[1]) == [["seq", 5]]
 
 
 def test_a_damaged_snapshot_costs_only_time(tmp_path):
