@@ -662,14 +662,13 @@ def _jsonable(value):
 
 @functools.cache
 def _maker(kind) -> Callable | None:
-    """How a value read from JSON becomes the record, tuple or map that `kind` says; None where it stays as it is."""
+    """How a value read from JSON, which is used up, becomes the record, tuple or map that `kind` says; None where it stays as it is."""
     if dataclasses.is_dataclass(kind):
-        makers = {name: make for name, each in typing.get_type_hints(kind).items() if (make := _maker(each))}
-        return lambda value: kind(**(value | {name: make(value[name]) for name, make in makers.items() if name in value}))
+        return _record_maker(kind)
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is Map:
         items = _items_maker(kind)
-        return lambda value: Map(items(value))
+        return (lambda value: Map(items(value))) if items else Map
     make = _maker(args[0]) if args else None
     if origin is tuple:
         return lambda value: tuple(map(make, value)) if make else tuple(value)
@@ -678,14 +677,25 @@ def _maker(kind) -> Callable | None:
     return None
 
 
+def _record_maker(kind) -> Callable:
+    makers = [(name, make) for name, each in typing.get_type_hints(kind).items() if (make := _maker(each))]
+
+    def made(value: dict):
+        for name, make in makers:
+            if name in value:
+                value[name] = make(value[name])
+        return kind(**value)
+    return made
+
+
 @functools.cache
-def _items_maker(kind) -> Callable:
-    """How a JSON object becomes the items of a map."""
+def _items_maker(kind) -> Callable | None:
+    """How a JSON object becomes the items of a map; None where they stay as they are."""
     key, each = typing.get_args(kind)
     make = _maker(each)
     if key is int:
         return lambda value: {int(k): make(v) if make else v for k, v in value.items()}
-    return lambda value: {k: make(v) for k, v in value.items()} if make else value
+    return (lambda value: {k: make(v) for k, v in value.items()}) if make else None
 
 
 def state_parts(state: State) -> Iterator[tuple[str, object]]:
@@ -716,11 +726,13 @@ def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
     """The state whose pieces these are; a piece is let go of as soon as it is taken up."""
     shape, fields, growing = typing.get_type_hints(State), {}, {}
     for name, value in parts:
-        if typing.get_origin(shape[name]) is Map:
-            growing.setdefault(name, Map().mutate()).update(_items_maker(shape[name])(value))
+        in_pieces = typing.get_origin(shape[name]) is Map
+        make = (_items_maker if in_pieces else _maker)(shape[name])
+        made = make(value) if make else value
+        if in_pieces:
+            growing.setdefault(name, Map().mutate()).update(made)
         else:
-            make = _maker(shape[name])
-            fields[name] = make(value) if make else value
+            fields[name] = made
     return State(**fields, **{name: grown.finish() for name, grown in growing.items()})
 
 
