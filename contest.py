@@ -1979,16 +1979,22 @@ class Reader:
         self.disk, self.tree = disk, tree
         names = disk.names(tree / "wal") if disk.exists(tree / "wal") else []
         self.segments = [tree / "wal" / name for name in names if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
-        self.head, self.size, self.tail = Head("", 0, ZERO_HASH), 0, None
+        self._epoch, self._seq, self._hash = Head("", 0, ZERO_HASH)
+        self.size, self.tail = 0, None
         self.lines_in_last = 0
         self._unexplained = set()  # seqs whose private part is missing and that nobody has erased so far
         self._erased = set(erased_seqs(disk, tree))
 
+    @property
+    def head(self) -> Head:
+        """The last line read so far."""
+        return Head(self._epoch, self._seq, self._hash)
+
     def __iter__(self) -> Iterator[tuple[Path, int, Line]]:
         for path in self.segments:
-            if path.name != segment_name(self.head.seq + 1):
-                raise LogCorrupt(f"{path.name}: a segment before it is missing; the log is whole up to seq {self.head.seq}. "
-                                 f"A backup that reaches seq {self.head.seq + 1} holds it.")
+            if path.name != segment_name(self._seq + 1):
+                raise LogCorrupt(f"{path.name}: a segment before it is missing; the log is whole up to seq {self._seq}. "
+                                 f"A backup that reaches seq {self._seq + 1} holds it.")
             yield from self._segment(path, last=path is self.segments[-1])
         if self._unexplained - self._erased:
             seq = min(self._unexplained - self._erased)
@@ -2000,17 +2006,17 @@ class Reader:
             try:
                 if not raw.endswith(b"\n"):
                     raise ValueError("it has no end")
-                line = parse_line(raw[:-1], self.head.hash)
+                line = parse_line(raw[:-1], self._hash)
                 if at == 0:
                     self._take_header(line)
                 else:
                     batch = self._take_record(line, batch)
             except (ValueError, KeyError, TypeError) as why:
-                if last and at > 0 and not _later_batch(b"".join(self.disk.lines(path, at)), self.head.seq + 1):
+                if last and at > 0 and not _later_batch(b"".join(self.disk.lines(path, at)), self._seq + 1):
                     self.tail, self.size = Tail(path, at), at
                     return
-                raise LogCorrupt(f"{path.name}: seq {self.head.seq + 1} is damaged: {why}. Nothing was changed; "
-                                 f"a backup that reaches seq {self.head.seq + 1} holds it.") from why
+                raise LogCorrupt(f"{path.name}: seq {self._seq + 1} is damaged: {why}. Nothing was changed; "
+                                 f"a backup that reaches seq {self._seq + 1} holds it.") from why
             at += len(raw)
             self.size = at
             if at > len(raw):
@@ -2020,18 +2026,18 @@ class Reader:
         header = line.public
         if header.get("contest") != 1:
             raise ValueError("its header is of a version this program does not know")
-        if header["first"] != self.head.seq + 1 or header["previous"] != self.head.hash:
+        if header["first"] != self._seq + 1 or header["previous"] != self._hash:
             raise ValueError("its header does not follow from the segment before")
-        self.head = Head(header["epoch"], self.head.seq, line.hash)
+        self._epoch, self._hash = header["epoch"], line.hash
 
     def _take_record(self, line: Line, batch: int) -> int:
-        if line.seq != self.head.seq + 1 or not batch <= line.batch <= line.seq:
+        if line.seq != self._seq + 1 or not batch <= line.batch <= line.seq:
             raise ValueError("its number does not follow")
         if not line.hidden and line.shown.rfind(b',"private":"', -48) > 0:
             self._unexplained.add(line.seq)
         if b'"type":"PersonErased"' in line.shown:
             self._erased.update(seq for event in line.public["events"] for seq in event.get("lines", ()))
-        self.head = Head(self.head.epoch, line.seq, line.hash)
+        self._seq, self._hash = line.seq, line.hash
         self.lines_in_last += 1
         return line.batch
 
@@ -5741,6 +5747,8 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            gc.freeze()
+            gc.unfreeze()  # both together make everything old without a look at it: as young it would be walked at once
             gc.enable()
 
 
@@ -6310,6 +6318,10 @@ def _serve(settings: Settings, given) -> int:
         _print_addresses(server)
         gevent.wait([ended, again], count=1)
         server.stop()
+        if again.is_set():  # what a restore has replaced is let go of, though it was frozen
+            del server
+            gc.unfreeze()
+            gc.collect()
     print("Stopped. Everything is saved.", flush=True)
     return 0
 
