@@ -1827,6 +1827,10 @@ class Disk:
         shutil.rmtree(path, ignore_errors=not path.exists())
 
 
+def untold(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches: what a `tell` is where none is given."""
+
+
 def write_all(disk: Disk, fd: int, data: bytes) -> None:
     """Write every byte, or raise OSError. A short write is followed up until the disk says why."""
     rest = memoryview(data)
@@ -2569,7 +2573,13 @@ def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
     yield sink.taken()
 
 
-def unpack(disk: Disk, file: Path, into: Path) -> None:
+def tree_bytes(disk: Disk, tree: Path) -> int:
+    """The bytes of a backup's files: the size of its archive but for what a zip adds to each name."""
+    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    return sum(each["size"] for each in manifest["files"].values()) + sum(path.stat().st_size for path in tree_photos(disk, tree))
+
+
+def unpack(disk: Disk, file: Path, into: Path, tell: Callable[[str, int, int], None] = untold) -> None:
     """Unpack an archive into a new tree; only names that a backup has are taken.
 
     errors   Refused `not_a_backup`
@@ -2577,12 +2587,13 @@ def unpack(disk: Disk, file: Path, into: Path) -> None:
     disk.remove_tree(into)
     try:
         with zipfile.ZipFile(file) as zipped:
-            for name in zipped.namelist():
+            for done, name in enumerate(zipped.namelist(), 1):
                 if not _ARCHIVED.fullmatch(name):
                     raise Refused("not_a_backup", f"This file holds {name[:80]}, which no backup has.")
                 ensure_folder(disk, (into / name).parent)
                 with zipped.open(name) as source:
                     replace_file(disk, into / name, iter(lambda source=source: source.read(1 << 20), b""))
+                tell("files", done, len(zipped.namelist()))
     except (zipfile.BadZipFile, EOFError, ValueError, zlib.error) as why:
         disk.remove_tree(into)
         raise Refused("not_a_backup", f"This file is no backup of a contest ({why}).") from why
@@ -4560,11 +4571,11 @@ class Keeper:
             raise Refused("no_such_backup", f"There is no backup {name}.", 404)
         return self.folder / "backups" / name
 
-    def stream(self, name: str, where: str) -> Iterator[bytes]:
-        """A backup as one zip file, a piece at a time; that it went there is noted, for an erasure to name it."""
-        pieces = archive(self.disk, self.tree(name))
+    def stream(self, name: str, where: str) -> tuple[Iterator[bytes], int]:
+        """A backup as one zip file, a piece at a time, and its files' size; that it went there is noted for erasures to come."""
+        pieces, size = archive(self.disk, self.tree(name)), tree_bytes(self.disk, self.tree(name))
         self.note_copy(where)
-        return iter(lambda: in_pool(self.pool, next, pieces, None), None)
+        return iter(lambda: in_pool(self.pool, next, pieces, None), None), size
 
     def note_copy(self, where: str) -> None:
         """Remember that a copy of everything up to now has left the data folder: an erasure will name it."""
@@ -4599,7 +4610,7 @@ class Keeper:
         return len(strays)
 
 
-def order_restore(keeper: Keeper, source: Path | str, to_seq: int | None) -> int:
+def order_restore(keeper: Keeper, source: Path | str, to_seq: int | None, tell: Callable = untold) -> int:
     """Check a backup, its name or an archive's file, and order that the next start puts it in place; returns its last seq.
 
     Nothing is taken any more then: what came between now and the start would be lost, and its numbers given again.
@@ -4609,7 +4620,7 @@ def order_restore(keeper: Keeper, source: Path | str, to_seq: int | None) -> int
     why = "A backup is being restored: try again in a moment."
     try:
         if isinstance(source, Path):
-            in_pool(pool, unpack, disk, source, unpacked)
+            in_pool(pool, unpack, disk, source, unpacked, tell)
         tree = unpacked if isinstance(source, Path) else keeper.tree(source)
         keeper.backup("restore", spared=tree.name)
         desk.pause(why)
@@ -4724,6 +4735,7 @@ class Ask:
     address: str = ""
     upload: Path | None = None
     upload_sha256: str = ""
+    tell: Callable[[str, int, int], None] = untold  # tell(what, done, total), for one who asks in this process and watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -5129,8 +5141,10 @@ def _make_backup(site: Site, ask: Ask) -> Answer:
 def _send_backup(site: Site, ask: Ask) -> Answer:
     """One file with everything, as it is read: a contest of any size, a piece at a time."""
     name = ask.args["name"].removesuffix(".zip")
-    headers = {"Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="contest-{name}.zip"'}
-    return Answer({}, stream=site.keeper.stream(name, ask.query.get("as") or f"downloaded as contest-{name}.zip"), headers=headers)
+    stream, size = site.keeper.stream(name, ask.query.get("as") or f"downloaded as contest-{name}.zip")
+    return Answer({}, stream=stream, headers={
+        "Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="contest-{name}.zip"',
+        "X-Backup-Bytes": str(size)})
 
 
 def _restore(site: Site, ask: Ask) -> Answer:
@@ -5138,7 +5152,7 @@ def _restore(site: Site, ask: Ask) -> Answer:
     to_seq = ask.form.get("to_seq")
     if to_seq is not None and not re.fullmatch(r"\d{1,15}", str(to_seq), re.ASCII):
         raise Refused("bad_field", "to_seq is a whole number.", field="to_seq")
-    last = order_restore(site.keeper, ask.upload or ask.form.get("name"), int(to_seq) if to_seq is not None else None)
+    last = order_restore(site.keeper, ask.upload or ask.form.get("name"), int(to_seq) if to_seq is not None else None, ask.tell)
     gevent.spawn_later(0.2, site.start_again)
     return Answer({"seq": last}, 202)
 
@@ -5904,20 +5918,34 @@ def lan_addresses() -> list[str]:
     return [a for a in dict.fromkeys(found) if not a.startswith("127.")]
 
 
+def _counted(pieces: Iterable[bytes], what: str, total: int, tell: Callable[[str, int, int], None]) -> Iterator[bytes]:
+    """Pass pieces on and tell how many KiB of about `total` bytes have gone by."""
+    done, total = 0, max(1, total >> 10)
+    for piece in pieces:
+        done += len(piece)
+        tell(what, min(done >> 10, total - 1), total)
+        yield piece
+    tell(what, total, total)
+
+
 class _Verbs:
-    """The verbs. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON."""
+    """The verbs. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON.
 
-    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+    tell     tell(what, done, total), where a verb takes one: called as long work goes on
+    """
+
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
         raise NotImplementedError
 
-    def _stream(self, path: str) -> Iterable[bytes]:
+    def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
         raise NotImplementedError
 
-    def save_backup(self, file: str | Path, name: str = "") -> Path:
+    def save_backup(self, file: str | Path, name: str = "", tell: Callable = untold) -> Path:
         """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
         file = Path(file)
         told = urllib.parse.quote(str(file.resolve()))
-        replace_file(Disk(), file, self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}"))
+        pieces, headers = self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}")
+        replace_file(Disk(), file, _counted(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
         return file
 
     def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
@@ -5982,7 +6010,7 @@ class _Verbs:
         """The backups there are, newest first: [{"name", "seq", "why"}]."""
         return self._ask("GET", "/api/backups")["backups"]
 
-    def restore(self, source: str | Path, to_seq: int | None = None) -> int:
+    def restore(self, source: str | Path, to_seq: int | None = None, tell: Callable = untold) -> int:
         """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
 
         Takes effect at the next start: a server starts again by itself.
@@ -5991,7 +6019,7 @@ class _Verbs:
         if Path(source).suffix == ".zip":
             if not Path(source).is_file():
                 raise Refused("no_such_backup", f"There is no file {source}.", 404)
-            return self._ask("POST", "/api/restore", form, Path(source))["seq"]
+            return self._ask("POST", "/api/restore", form, Path(source), tell)["seq"]
         return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
 
     def winners(self) -> list[dict]:
@@ -6019,13 +6047,14 @@ class Contest(_Verbs):
         """Write snapshot and HEAD, give the folder back."""
         self._server.stop()
 
-    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
-        return self._answer(method, path, form, upload).body
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
+        return self._answer(method, path, form, upload, tell).body
 
-    def _stream(self, path: str) -> Iterable[bytes]:
-        return self._answer("GET", path, None, None).stream
+    def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
+        answer = self._answer("GET", path, None, None, untold)
+        return answer.stream, answer.headers
 
-    def _answer(self, method: str, path: str, form: dict | None, upload: Path | None) -> Answer:
+    def _answer(self, method: str, path: str, form: dict | None, upload: Path | None, tell: Callable) -> Answer:
         path, _, query = path.partition("?")
         route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": path})
         digest = ""
@@ -6034,7 +6063,7 @@ class Contest(_Verbs):
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         form = orjson.loads(orjson.dumps(form or {}))
         asked = dict(urllib.parse.parse_qsl(query))
-        return route.does(self._server.site, Ask(Who("admin"), args, form, asked, form.pop("id", ""), "", upload, digest))
+        return route.does(self._server.site, Ask(Who("admin"), args, form, asked, form.pop("id", ""), "", upload, digest, tell))
 
 
 class Client(_Verbs):
@@ -6049,18 +6078,24 @@ class Client(_Verbs):
     def __exit__(self, *_) -> None:
         """Nothing is held open between two requests."""
 
-    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None) -> dict:
+    def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
         body, kind, size = orjson.dumps(form or {}) if method != "GET" else None, "application/json", None
         if upload:
             boundary = secrets.token_hex(16)
             head, end = self._around(boundary, form or {})
-            body, kind = (piece for part in ([head], Disk().pieces(upload), [end]) for piece in part), f"multipart/form-data; boundary={boundary}"
+            file = _counted(Disk().pieces(upload), "KiB sent", upload.stat().st_size, tell)
+            body, kind = (piece for part in ([head], file, [end]) for piece in part), f"multipart/form-data; boundary={boundary}"
             size = len(head) + upload.stat().st_size + len(end)
         with self._opened(method, path, body, kind, size) as answer:
             return orjson.loads(answer.read())
 
-    def _stream(self, path: str) -> Iterable[bytes]:
-        with self._opened("GET", path, None, "application/json", None) as answer:
+    def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
+        answer = self._opened("GET", path, None, "application/json", None)
+        return self._pieces(answer), answer.headers
+
+    @staticmethod
+    def _pieces(answer) -> Iterator[bytes]:
+        with answer:
             while piece := answer.read(1 << 20):
                 yield piece
 
@@ -6108,7 +6143,7 @@ def connected(settings: Settings, new: bool = False) -> Contest | Client:
         return Client(url, Secret(folder, Disk()).derive("key", "local"))
 
 
-def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None) -> int:
+def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None, tell: Callable = untold) -> int:
     """Order the restore of a backup for a folder whose log cannot be read to its end; returns the seq it will end at.
 
     What can be read of the damaged log still says which links are dead and who was erased.
@@ -6122,7 +6157,7 @@ def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None) 
         tree = folder / "backups" / str(source)
         if Path(source).suffix == ".zip":
             tree = folder / "restoring-upload"
-            unpack(disk, Path(source), tree)
+            unpack(disk, Path(source), tree, tell)
         last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), carried_over(state))
         disk.remove_tree(folder / "restoring-upload")
         return last.seq
@@ -6130,7 +6165,7 @@ def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None) 
         lock.release()
 
 
-def verify(folder: str | Path, tell: Callable[[str, int, int], None] = lambda what, done, total: None) -> dict:
+def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -> dict:
     """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
 
     tell     tell(what, done, total): called as the work goes on
@@ -6368,7 +6403,7 @@ def _setup_link(settings: Settings, given) -> int:
 
 def _backup(settings: Settings, given) -> int:
     with connected(settings) as contest:
-        path = contest.save_backup(given.file)
+        path = contest.save_backup(given.file, tell=_watched())
     print(f"{path} holds everything ({path.stat().st_size >> 10} KiB). It is as confidential as the contest, and counts only "
           f"once it lies on another disk.")
     return 0
@@ -6377,10 +6412,10 @@ def _backup(settings: Settings, given) -> int:
 def _restore_from(settings: Settings, given) -> int:
     try:
         with connected(settings, new=True) as contest:
-            seq = contest.restore(given.source, given.to_seq)
+            seq = contest.restore(given.source, given.to_seq, _watched())
         beside = isinstance(contest, Client)
     except LogCorrupt:
-        seq, beside = restore_damaged(settings, given.source, given.to_seq), False
+        seq, beside = restore_damaged(settings, given.source, given.to_seq, _watched()), False
     if not beside:
         Contest(settings).close()  # the start that puts the restored tree in place
     print(f"Restored up to seq {seq}. What was there before is kept in {settings.data}/kept.")
@@ -6389,7 +6424,7 @@ def _restore_from(settings: Settings, given) -> int:
 
 def _verify(settings: Settings, given) -> int:
     """Print what is whole; 65 where something is not."""
-    report = verify(settings.data, _progress if sys.stderr.isatty() else lambda what, done, total: None)
+    report = verify(settings.data, _watched())
     if given.json:
         print(dumps(report).decode())
     else:
@@ -6403,6 +6438,11 @@ def _verify(settings: Settings, given) -> int:
             print(f"NOT WHOLE  {fault}")
         print("Everything is whole." if report["ok"] else f"{len(report['faults'])} faults.")
     return 0 if report["ok"] else LogCorrupt.exit_code
+
+
+def _watched() -> Callable[[str, int, int], None]:
+    """How long work tells of itself: on a terminal by a bar on stderr."""
+    return _progress if sys.stderr.isatty() else untold
 
 
 def _progress(what: str, done: int, total: int) -> None:

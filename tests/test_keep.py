@@ -438,6 +438,37 @@ def run(*arguments: str, data: Path) -> subprocess.CompletedProcess:
                           capture_output=True, text=True, timeout=60, cwd=TOP)
 
 
+def run_on_a_terminal(*arguments: str, data: Path) -> str:
+    """What a command shows on stderr where that is a terminal."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as shown:
+        subprocess.run([sys.executable, "-W", "error", str(TOP / "contest.py"), *arguments, "--data", str(data)], cwd=TOP, check=True,
+                       stdout=subprocess.DEVNULL, stderr=theirs, timeout=60)
+        os.close(theirs)
+        found = b""
+        with contextlib.suppress(OSError):  # Linux says so when the other end is closed and all was read
+            while piece := shown.read(4096):
+                found += piece
+    return found.decode()
+
+
+def test_a_backup_and_a_restore_show_how_far_they_are_on_a_terminal_and_only_there(server, photo, tmp_path):
+    one, file = server(), tmp_path / "one.zip"
+    admin = Http(one).login_admin()
+    admin.post("/api/categories", {"name": "Sleeve"})
+    assert admin.submit(photo, category="sleeve", collector="Ana", consent="yes", adult="yes").status == 201
+    beside = run_on_a_terminal("backup", str(file), data=one.data)
+    assert file.stat().st_size * 0.9 < app.tree_bytes(app.Disk(), next((one.data / "backups").iterdir())) < file.stat().st_size
+    one.stop()
+    for shown in (beside, run_on_a_terminal("backup", str(file), data=one.data)):
+        assert shown.startswith("\rKiB saved") and f"[{'#' * 30}]" in shown and shown.endswith("\r\n"), shown
+    assert f"[{'#' * 30}]" in run_on_a_terminal("restore", str(file), data=one.data)
+    for arguments in (("backup", str(file)), ("restore", str(file))):
+        assert run(*arguments, data=one.data).stderr == ""
+    one.start()
+    assert "\rKiB sent" in run_on_a_terminal("restore", str(file), data=one.data)
+
+
 def test_the_subcommands_say_the_same_with_and_without_a_server(server, photo, tmp_path):
     one = server()
     admin = Http(one).login_admin()
