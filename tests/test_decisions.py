@@ -498,3 +498,16 @@ class Contests(RuleBasedStateMachine):
 
 TestContests = Contests.TestCase
 TestContests.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+def test_a_state_of_any_size_comes_in_small_pieces_and_is_put_together_again():
+    state = contest(entries=300, judges=40)
+    for entry in range(101, 121):
+        for number in range(1, 41):
+            state = tap(state, f"j{number}", entry, 8)
+    parts = [orjson.loads(app.dumps(part)) for part in state_parts(state)]
+    sizes = {name: [sum(map(len, value.values())) if name == "sheets" else len(value) for each, value in parts if each == name]
+             for name in ("entries", "sheets", "seen")}
+    assert sizes["entries"] == [250, 50] and sum(sizes["sheets"]) == 800 and max(sizes["sheets"]) <= 250 + 40
+    assert max(sizes["seen"]) == 250
+    assert state_from_parts(iter(parts)) == state

@@ -186,6 +186,21 @@ def test_a_snapshot_lies_behind_and_the_state_is_the_same_with_and_without(opene
     assert opened().desk.state == state
 
 
+def test_a_repeat_of_a_command_from_before_the_snapshot_is_known_and_its_id_cannot_be_used_for_another(opened):
+    one, asked = opened(), add(body="0123456789abcdef")
+    first = one.desk.submit(asked)
+    one.desk.submit(add("Back", body=""))
+    one.desk.forget_past()
+    one.close()
+    two = opened()
+    assert two.desk.base.seq == 2 and two.held == []
+    again = two.desk.submit(asked)
+    assert (again.kind, again.key, again.seq, again.new) == (first.kind, first.key, 2, False)
+    with pytest.raises(Refused) as no:
+        two.desk.submit(add("Neck", id=asked.id, body="fedcba9876543210"))
+    assert no.value.code == "id_reuse" and two.desk.state.seq == 2
+
+
 def test_a_fault_in_telling_does_not_stop_the_desk(opened, capfd):
     one = opened()
     one.desk._publish = lambda *_: 1 / 0

@@ -343,6 +343,30 @@ def test_a_damaged_snapshot_costs_only_time(tmp_path):
     assert opened(tmp_path).snapshot[0].seq == 1
 
 
+class Sips(Disk):
+    """Reads in pieces of a few bytes, so that everything lies across the edge of two."""
+
+    def __init__(self, size: int):
+        self.sip = size
+
+    def pieces(self, path, size=None):
+        for piece in super().pieces(path, size):
+            yield from (piece[at:at + self.sip] for at in range(0, len(piece), self.sip))
+
+
+@pytest.mark.parametrize("size", [1, 7, 45, 46, 47, 100])
+def test_a_snapshot_is_checked_alike_whatever_the_pieces_that_it_is_read_in(tmp_path, size):
+    parts, head = [["rules", {"name": "Ink & Rose"}], ["ids", [[1], []]], ["seq", 7]], Head("e" * 32, 7, "f" * 32)
+    save_snapshot(Sips(size), tmp_path, head, parts)
+    found, read = read_snapshot(Sips(size), tmp_path / "contest.json")
+    assert found == head and list(read) == parts
+    raw = (tmp_path / "contest.json").read_bytes()
+    for at in range(len(raw)):
+        (tmp_path / "contest.json").write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:])
+        with pytest.raises(ValueError, match="contest.json is damaged"):
+            read_snapshot(Sips(size), tmp_path / "contest.json")
+
+
 def test_a_snapshot_that_is_not_on_this_chain_is_not_used(tmp_path):
     write(tmp_path / "a", 1, 1)
     snapshot(tmp_path / "a", 2)
