@@ -620,15 +620,19 @@ def fact_json(fact: Fact) -> tuple[dict, dict]:
     return public, private
 
 
+@functools.cache
+def _event_fields(cls: type[Event]) -> list[tuple[str, Callable | None]]:
+    """The fields of an event in order, each with what makes an empty one where it is private, else None."""
+    return [(f.name, (dict if f.type is dict else str) if f.name in cls.private else None) for f in dataclasses.fields(cls)]
+
+
 def fact_from_json(public: Mapping, private: Mapping) -> Fact:
     """The fact that a line holds. A private field that is not there (or was erased) is empty."""
     events = []
     for index, shown in enumerate(public["events"]):
         cls = EVENTS[shown["type"]]
         kept = private.get(str(index), {})
-        events.append(cls(**{
-            f.name: (kept.get(f.name, {} if f.type is dict else "") if f.name in cls.private else shown[f.name])
-            for f in dataclasses.fields(cls)}))
+        events.append(cls(*[kept.get(name, empty()) if empty else shown[name] for name, empty in _event_fields(cls)]))
     return Fact(public["seq"], public["batch"], public["at"], public["type"], public["by"], public["id"],
                 public["body"], tuple(events))
 
@@ -1578,7 +1582,11 @@ def _judge_view(state, channel, key):
 
 def _sheet_view(state, key):
     sheet = newest_sheet(state, *key)
-    return plain(sheet) if sheet else None
+    if sheet is None:
+        return None
+    shown = {name: getattr(sheet, name) for name in Sheet.__slots__}  # plain(), but quicker: most frames are of sheets
+    shown["marks"] = dict(sorted(sheet.marks.items()))
+    return shown
 
 
 def _all_sheets_view(state, channel, key):
@@ -1710,6 +1718,12 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     return [*things, ("screen", None), ("stage", None)]
 
 
+@functools.cache
+def _told_as(cls: type[Event]) -> str:
+    """The name of an event in a frame: SheetGiven -> "sheet_given"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
 def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
     """What each channel is told of a fact: the things that look different to it now.
 
@@ -1719,7 +1733,7 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
     told: dict[str, list[dict]] = {}
     done = set()
     for event in fact.events:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+        name = _told_as(type(event))
         for kind, key in _touched(event, before, after):
             if (kind, key) in done:
                 continue

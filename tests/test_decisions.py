@@ -511,3 +511,9 @@ def test_a_state_of_any_size_comes_in_small_pieces_and_is_put_together_again():
     assert sizes["entries"] == [250, 50] and sum(sizes["sheets"]) == 800 and max(sizes["sheets"]) <= 250 + 40
     assert max(sizes["seen"]) == 250
     assert state_from_parts(iter(parts)) == state
+
+
+def test_a_sheet_is_shown_as_its_record_says_field_by_field():
+    state = tap(contest(), "j1", 101, {"technique": 8.5, "style": 7})
+    shown = view(state, "admin", "sheet", (101, "j1"))
+    assert orjson.dumps(shown) == orjson.dumps(app.plain(state.sheets[101]["j1"])) and shown["marks"] == {"technique": 8.5, "style": 7}
