@@ -32,7 +32,8 @@ def measure() -> str:
         for name, took in found.items():
             rows.append([f"{size:,}", name, *(f"{median([one[key] for one in took]):.2f} s" for key in ("verified", "seconds")),
                          f"{max(one['peak_mib'] for one in took):,.0f} MiB", len(took)])
-    return (f"A contest of {JUDGES} judges; one event in a hundred is an entry, the others are sheets. Every line is read and its hash verified, whether there is a "
+    return (f"A contest of {JUDGES} judges; one event in a hundred is an entry, the others are sheets: every judge's for every entry, then again with other marks, a "
+            "note on every tenth (a million events: 10,000 entries, 400,000 sheets, each given two or three times). Every line is read and its hash verified, whether there is a "
             "snapshot or not; the state is then folded from the lines behind the snapshot. In a process of its own; Python's start and its imports are not "
             "counted in the time, but in the memory. The files are in the page cache, except the last segment, which a recovery drops from it.\n\n"
             + table(["events", "snapshot", "verified after", "ready after", "peak memory", "rounds"], rows))

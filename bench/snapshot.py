@@ -21,7 +21,7 @@ def measure() -> str:
         history.write(opening(entries=ENTRIES, judges=1))
         history.close()
         with desk(under) as opened:
-            opened.forget_marks()   # what is written is the state of five minutes ago; here that is the state now
+            opened.forget_past()   # what is written is the state of five minutes ago; here that is the state now
             gc.freeze()   # as `serve` does
             found, took = _rounds(opened)
         gc.unfreeze()
