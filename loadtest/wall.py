@@ -12,7 +12,7 @@ SINGLE = ("contest", "screen", "stage")
 
 
 class Broken(Exception):
-    """What came is not what the protocol promises; the first line of the docstring of each kind says how."""
+    """What came is not what the protocol promises. `name` is what such breaches are counted under."""
 
     name = "broken"
 

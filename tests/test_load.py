@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from loadtest.__main__ import stopped
 from loadtest.ledger import Ledger, Tellings
 from loadtest.wall import Contradiction, Duplicate, Gap, Heard, Wall
 from tests.server import PASSWORD, TOP, free_port
@@ -236,6 +237,21 @@ def test_a_server_that_swallows_doubles_or_hides_a_message_is_found_out(liar, tm
     assert re.search(r"^WRONG .*gap, by socket: .*message \d+ follows \d+", ended.stdout, re.M)
     assert re.search(r"^WRONG .*duplicate, by socket: .*message \d+ came after", ended.stdout, re.M)
     assert re.search(r"^WRONG .*Walls lack [1-9]\d* messages that others were told", ended.stdout, re.M)
+
+
+def test_what_is_not_in_the_folder_is_found_once_the_server_has_stopped(server, tmp_path, capsys):
+    running, result = server(), tmp_path / "result.json"
+    result.write_text(json.dumps({"ledger": {"entries": {"an-id": 999}, "sheets": [], "unsettled": []}}))
+    assert stopped(running, result) == ["Entry 999 was acknowledged and is not there."]
+    printed = capsys.readouterr().out
+    assert "Everything is whole." in printed and "not all that was acknowledged" in printed
+
+
+def test_a_server_that_does_not_end_in_order_is_a_fault(server, tmp_path):
+    running, result = server(), tmp_path / "result.json"
+    result.write_text(json.dumps({"ledger": Ledger().plain()}))
+    running.kill()
+    assert stopped(running, result) == ["The server ended with -9, not 0."]
 
 
 # What cannot begin.
