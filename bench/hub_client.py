@@ -13,6 +13,7 @@ import random
 import resource
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -60,7 +61,7 @@ class Post:
 
 
 class Crowd:
-    """All displays of one server.
+    """All displays of one server, and the connections that post: they are opened, greeted, read and answered here.
 
     wire   how its protocol shakes hands, beats and is posted to
     pid    its process, whose CPU is read
@@ -81,22 +82,6 @@ class Crowd:
         self._buffer = bytearray(TAIL + CHUNK)
         self._into = memoryview(self._buffer)[TAIL:]
 
-    # Coming and going.
-
-    def grow(self, count: int, small: int = 0) -> dict:
-        """Connect until `count` are there and greeted; the last `small` of them with a small receive buffer.
-
-        returns  {"rate": greeted a second}
-        """
-        began, before = time.perf_counter(), self.greeted
-        while self.greeted < count:
-            while len(self.displays) < count and len(self.displays) - self.greeted < AT_ONCE:
-                self._connect(SMALL_BYTES if len(self.displays) >= count - small else 0)
-            if not self._turn(STUCK_SECONDS):
-                raise TimeoutError(f"{self.greeted} of {count} displays were greeted")
-            assert not self.failed and not self.lost, f"{self.failed} refused, {self.lost} lost"
-        return {"rate": (count - before) / (time.perf_counter() - began)}
-
     def _connect(self, receive_bytes: int = 0, tries: int = 0) -> None:
         sock = socket.socket()
         sock.setblocking(False)
@@ -104,7 +89,7 @@ class Crowd:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         # The port is chosen at connect: a bind alone would want one that no other connection has.
         sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")   # no TIME_WAIT: the ports are needed again
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))   # no TIME_WAIT: the ports are needed again
         sock.bind((f"127.0.0.{2 + len(self.displays) // PER_ADDRESS}", 0))
         sock.connect_ex(("127.0.0.1", self.wire.port))
         self.displays[sock.fileno()] = Display(sock, tries)
@@ -129,31 +114,6 @@ class Crowd:
             now, tries = time.monotonic(), 0 if done else display.tries + 1
             heapq.heappush(self.due, (now + random.uniform(0.5, 1) * min(30, 2 ** tries), tries))
             self.vain += [now] * (not done)
-
-    def leave(self) -> dict:
-        """All go, without a word; the next that come are counted anew."""
-        for display in self.displays.values():
-            display.sock.close()   # leaves the epoll by itself
-        self.displays, self.silent, self.greeted = {}, set(), 0
-        return {}
-
-    def come_back(self, seconds: float) -> dict:
-        """Lose the server, and come back as the protocol's document says, for so many seconds at most.
-
-        returns  {"back": moments at which one was greeted again, "vain": moments at which an attempt failed}, of the monotonic clock
-        """
-        count, until = self.greeted, time.monotonic() + seconds
-        self.due, self.back, self.vain = [], [], []
-        while len(self.back) < count:
-            now = time.monotonic()
-            if now > until:
-                raise TimeoutError(f"{len(self.back)} of {count} came back")
-            while self.due and self.due[0][0] <= now:
-                self._connect(tries=heapq.heappop(self.due)[1])
-            self._turn(max(0.0, self.due[0][0] - now) if self.due else 1)
-        return {"back": self.back, "vain": self.vain}
-
-    # Reading.
 
     def _turn(self, seconds: float) -> int:
         """Read whatever can be read; how many sockets could."""
@@ -203,7 +163,62 @@ class Crowd:
             self.greeted += 1
             self.back.append(time.monotonic())
 
-    # What is measured.
+    def _idle(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
+        while (left := until - time.perf_counter()) > 0:
+            self._turn(left)
+
+
+class Orders(Crowd):
+    """What the displays can be asked; every answer is a dict. TimeoutError or AssertionError where it did not come to pass."""
+
+    def grow(self, count: int, small: int = 0) -> dict:
+        """Connect until `count` are there and greeted; the last `small` of them with a small receive buffer.
+
+        returns  {"rate": greeted a second}
+        """
+        began, before = time.perf_counter(), self.greeted
+        while self.greeted < count:
+            while len(self.displays) < count and len(self.displays) - self.greeted < AT_ONCE:
+                self._connect(SMALL_BYTES if len(self.displays) >= count - small else 0)
+            if not self._turn(STUCK_SECONDS):
+                raise TimeoutError(f"{self.greeted} of {count} displays were greeted")
+            assert not self.failed and not self.lost, f"{self.failed} refused, {self.lost} lost"
+        return {"rate": (count - before) / (time.perf_counter() - began)}
+
+    def leave(self) -> dict:
+        """All go, without a word; the next that come are counted anew."""
+        for display in self.displays.values():
+            display.sock.close()   # leaves the epoll by itself
+        self.displays, self.silent, self.greeted = {}, set(), 0
+        return {}
+
+    def come_back(self, seconds: float) -> dict:
+        """Lose the server, and come back as the protocol's document says, for so many seconds at most.
+
+        returns  {"back": moments at which one was greeted again, "vain": moments at which an attempt failed}, of the monotonic clock
+        """
+        count, until = self.greeted, time.monotonic() + seconds
+        self.due, self.back, self.vain = [], [], []
+        while len(self.back) < count:
+            now = time.monotonic()
+            if now > until:
+                raise TimeoutError(f"{len(self.back)} of {count} came back")
+            while self.due and self.due[0][0] <= now:
+                self._connect(tries=heapq.heappop(self.due)[1])
+            self._turn(max(0.0, self.due[0][0] - now) if self.due else 1)
+        return {"back": self.back, "vain": self.vain}
+
+    def stall(self, count: int) -> dict:
+        """The last `count` displays stop to read, for good."""
+        for fd in [fd for fd in self.displays][-count:]:
+            self._epoll.unregister(fd)
+            self.silent.add(fd)
+        return {}
+
+    def idle(self, seconds: float) -> dict:
+        self._idle(seconds)
+        return {}
 
     def isolated(self, seconds: float, pause: float) -> dict:
         """Events one at a time for so many seconds, each only once all have seen the one before, and `pause` seconds later.
@@ -259,22 +274,6 @@ class Crowd:
         return {"latency": [1000 * ranked[min(len(ranked) - 1, int(len(ranked) * part))] for part in (0.5, 0.99, 1)],
                 "cpu": cpu / max(1, len(self.took)) * 1e6, "bytes": self.event_bytes, "events": events}
 
-    def stall(self, count: int) -> dict:
-        """The last `count` displays stop to read, for good."""
-        for fd in [fd for fd in self.displays][-count:]:
-            self._epoll.unregister(fd)
-            self.silent.add(fd)
-        return {}
-
-    def idle(self, seconds: float) -> dict:
-        self._idle(seconds)
-        return {}
-
-    def _idle(self, seconds: float) -> None:
-        until = time.perf_counter() + seconds
-        while (left := until - time.perf_counter()) > 0:
-            self._turn(left)
-
     def _reading(self) -> int:
         return len(self.displays) - len(self.silent)
 
@@ -295,7 +294,7 @@ def main() -> None:
         order = json.loads(line)
         do = order.pop("do")
         if do == "meet":
-            crowd = Crowd(Wire(order["kind"], order["port"], order["headers"]), order["pid"])
+            crowd = Orders(Wire(order["kind"], order["port"], order["headers"]), order["pid"])
             print("{}", flush=True)
             continue
         try:

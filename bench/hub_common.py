@@ -37,7 +37,11 @@ class Displays:
 
     def end(self) -> None:
         self._child.stdin.close()
-        self._child.wait(30)
+        try:
+            self._child.wait(15)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
         self._child.stdout.close()
 
 
@@ -88,6 +92,12 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def goals(rows: list[tuple[str, float, float]]) -> str:
-    """A table of what was to be reached: (what, at most, found)."""
-    return table(["to be reached", "at most", "found", ""], [[what, short(most), short(found), "reached" if found <= most else "**missed**"] for what, most, found in rows])
+def goals(rows: list[tuple[str, float, float | None]]) -> str:
+    """A table of what was to be reached: (what, at most, found); None: it could not be measured here."""
+    return table(["to be reached", "at most", "found", ""], [[what, short(most), *_reached(most, found)] for what, most, found in rows])
+
+
+def _reached(most: float, found: float | None) -> tuple[str, str]:
+    if found is None:
+        return "", "not measured"
+    return short(found), "reached" if found <= most else "**missed**"

@@ -3,9 +3,8 @@
 import threading
 import time
 
-from bench.common import table
+from bench.common import folder, table
 from bench.hub_common import ROUNDS, Displays, goals, middle, short
-from bench.common import folder
 from bench.hub_servers import Serving, open_server
 
 SIZE = 1_000
@@ -18,9 +17,11 @@ def measure() -> str:
     rows = [[name, short(middle(found, key))] for name, key in (
         ("half of them are back, seconds after it answers again", "half"), ("all are back, seconds", "last"), ("attempts in vain while it was away", "vain"),
         ("most of them in one second", "peak"), ("attempts in vain once it answered", "late"))]
-    return (f"kill -9 with {SIZE:,} displays, started again {AWAY_SECONDS} s later. The displays wait as docs/realtime.md says: U(0.5, 1) x min(30 s, 1 s x 2^n). Medians of {ROUNDS} rounds.\n\n"
+    return (f"kill -9 with {SIZE:,} displays, started again {AWAY_SECONDS} s later. The displays wait as docs/realtime.md says: "
+            f"U(0.5, 1) x min(30 s, 1 s x 2^n). Medians of the rounds: {ROUNDS}; the worst counts below.\n\n"
             + table(["", ""], rows) + "\n\n"
-            + goals([("seconds until all are back", 30, max(one["last"] for one in found)), ("attempts in vain once it answered", 0, max(one["late"] for one in found))]))
+            + goals([("seconds until all are back", 30, max(one["last"] for one in found)),
+                     ("attempts in vain once it answered", 0, max(one["late"] for one in found))]))
 
 
 def _one() -> dict:

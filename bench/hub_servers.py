@@ -68,7 +68,7 @@ def floor():
         raise Missing("no C compiler (cc) here")
     BUILT.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cc", "-O2", "-o", made, PEERS / "floor.c"], check=True)
-    return _peer("plain", [str(made)])
+    return peer("plain", [str(made)])
 
 
 def node(script: str, kind: str = "plain"):
@@ -76,14 +76,14 @@ def node(script: str, kind: str = "plain"):
     if not shutil.which("node") or not shutil.which("npm"):
         raise Missing("no Node (node, npm) here")
     _install(["package.json"], ["npm", "install", "--prefix", str(BUILT), "--no-package-lock", "--no-audit", "--no-fund", "--silent"])
-    return _peer(kind, ["node", str(PEERS / script)], NODE_PATH=str(BUILT / "node_modules"))
+    return peer(kind, ["node", str(PEERS / script)], NODE_PATH=str(BUILT / "node_modules"))
 
 
 def python(script: str, kind: str = "plain"):
     """A peer in Python, on the same gevent as ours; what else it needs comes from PyPI, once."""
     _install(["requirements.txt"], [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-deps",
                                     "--upgrade", "--target", str(BUILT / "python"), "-r", str(PEERS / "requirements.txt")])
-    return _peer(kind, [sys.executable, str(PEERS / script)], PYTHONPATH=str(BUILT / "python"))
+    return peer(kind, [sys.executable, str(PEERS / script)], PYTHONPATH=str(BUILT / "python"))
 
 
 def _install(names: list[str], command: list[str]) -> None:
@@ -100,11 +100,12 @@ def _install(names: list[str], command: list[str]) -> None:
 
 
 @contextmanager
-def _peer(kind: str, command: list[str], **env: str):
-    """A process that serves on a free port, until the end of the block."""
+def peer(kind: str, command: list[str], *more: str, **env: str):
+    """A process that serves on a free port, its first argument, until the end of the block; Missing when it does not come up."""
     port = free_port()
+    BUILT.mkdir(parents=True, exist_ok=True)
     with (BUILT / "said").open("ab") as said:   # what a peer complains of is not ours to show
-        child = subprocess.Popen([*command, str(port)], env=os.environ | env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        child = subprocess.Popen([*command, str(port), *more], env=os.environ | env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     try:
         _await_answer(port, child)
         yield Serving(kind, port, child.pid, {})

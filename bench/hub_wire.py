@@ -47,7 +47,7 @@ class Wire:
 
     def upgrade(self, key: bytes) -> bytes:
         return (f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Version: 13\r\n").encode() + self._protocol + b"Sec-WebSocket-Key: " + key + b"\r\n\r\n"
+                f"Origin: http://127.0.0.1:{self.port}\r\nSec-WebSocket-Version: 13\r\n").encode() + self._protocol + b"Sec-WebSocket-Key: " + key + b"\r\n\r\n"
 
     def said(self, step: int) -> bytes:
         """What the client says once a step's answer has come; b"" is nothing."""
