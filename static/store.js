@@ -10,7 +10,9 @@ const KEY = {
   decision: (decision) => decision.category,
   winners: (winners) => winners.category,
 };
-const SINGLE = ["contest", "screen", "stage"];
+/** The things there is one of, as they are before anybody said anything. */
+const NOTHING = { contest: {}, screen: { mode: "wall" }, stage: { entry: null, follow: true } };
+const SINGLE = Object.keys(NOTHING);
 const LISTS = { category: "categories", entry: "entries", judge: "judges", sheet: "sheets", decision: "decisions", winners: "winners" };
 
 const sheetKey = (entry, judge) => `${entry}/${judge}`;
@@ -23,14 +25,16 @@ export class Store {
     this.replace({});
   }
 
-  /** Forget everything and take a full state (GET /api/state). */
+  /** Forget everything and take a full state (GET /api/state). One that is broken throws, and nothing is changed. */
   replace(state) {
+    const things = {};
+    for (const [kind, list] of Object.entries(LISTS)) {
+      things[kind] = new Map((state[list] ?? []).map((thing) => [KEY[kind](thing), thing]));
+    }
     this.epoch = state.e;
     this.me = state.me ?? { role: "public" };
-    for (const kind of SINGLE) this[kind] = state[kind] ?? (kind === "screen" ? { mode: "wall" } : kind === "stage" ? { entry: null, follow: true } : {});
-    for (const [kind, list] of Object.entries(LISTS)) {
-      this.#things[kind] = new Map((state[list] ?? []).map((thing) => [KEY[kind](thing), thing]));
-    }
+    for (const kind of SINGLE) this[kind] = state[kind] ?? NOTHING[kind];
+    this.#things = things;
     this.#sorted = {};
   }
 
