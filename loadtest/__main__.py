@@ -131,8 +131,8 @@ def _run(given: argparse.Namespace, host: str, password: str) -> list[str]:
     locust = subprocess.Popen(command, cwd=TOP, env={**os.environ, **settings}, stdin=subprocess.DEVNULL)
     try:
         code = locust.wait(given.time + 180)
-    except KeyboardInterrupt:
-        code = locust.wait(60)   # the terminal told it too: it ends in order and says what it found so far
+    except KeyboardInterrupt:   # the terminal told everybody, a server of our own too: what is left of the run says nothing
+        raise Impossible("The run was broken off.") from None
     finally:
         locust.kill()
     if not result.exists():
