@@ -3283,13 +3283,12 @@ class WebSocket:
     all that waited has been taken. `hub` is where it belongs: it has a clock, counts, peers and left(socket, code).
     """
 
-    __slots__ = ("blocked_since", "closing", "frames", "heard", "hub", "reader", "rest", "sock", "tokens", "writer")
+    __slots__ = ("blocked_since", "closing", "frames", "guest", "heard", "hub", "reader", "rest", "sock", "tokens", "writer")
 
-    #: A message costs one, or one a KiB; so many come back a second.
-    most_tokens, tokens_a_second = 200, 50
+    most_tokens, tokens_a_second = 200, 50  # a message costs one, or one a KiB
 
-    def __init__(self, hub, sock):
-        self.hub, self.sock = hub, sock
+    def __init__(self, hub, sock, guest: Guest):
+        self.hub, self.sock, self.guest = hub, sock, guest
         self.heard, self.tokens = hub.clock(), self.most_tokens
         self.frames: Frames | bool | None = None  # only while something is begun; False: nothing is read any more
         self.rest, self.writer = b"", None  # what the socket has not taken yet, and who waits until it can
@@ -3379,9 +3378,9 @@ class WebSocket:
                 sent = 0
             except OSError:
                 return self.drop()
-            if sent == len(data):
-                return
             data = data[sent:]
+            if not data:
+                return
             self.blocked_since = self.hub.clock()
             self.writer = gevent.get_hub().loop.io(self.sock.fileno(), 2)
             self.writer.start(self._writable)
@@ -3415,17 +3414,18 @@ class WebSocket:
         """Let go of the socket at once; with `reset` also of what the kernel still holds for it."""
         if self.is_gone:
             return
-        for watcher in (self.reader, self.writer):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
+        for watcher in filter(None, (self.reader, self.writer)):
+            watcher.stop()
+            watcher.close()
         self.reader = self.writer = None
         if reset:
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
-        self.hub.left(self, 0 if self.closing else Close.VANISHED)
+        if not self.closing:
+            self.hub.left(self, Close.VANISHED)
         self.hub.peers.remove(self)
+        self.hub.gone(self.guest.address)
 
 
 # Requests.
@@ -3476,13 +3476,16 @@ class Crowd:
         if self._connections and count >= self._connections:
             self.cut += 1
             return False
-        self._open[address] = count + 1
+        if self._connections:
+            self._open[address] = count + 1
         return True
 
     def leave(self, address: str) -> None:
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+        """Count a connection out."""
+        if self._connections:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
 
     def ask(self, address: str) -> None:
         """Count a request.
@@ -3502,10 +3505,18 @@ class Crowd:
             raise Refused("too_many_requests", "Too many requests from this address: wait a moment.", 429, retry_after=1)
 
 
-def body_deadline(size: int) -> gevent.Timeout:
-    """A limit for reading a body of `size` bytes: enter it, and Refused `too_slow` comes out where it lasts too long."""
-    return gevent.Timeout(BODY_SECONDS + size / LEAST_BYTES_A_SECOND,
-                          Refused("too_slow", "The request came too slowly.", 408))
+@contextlib.contextmanager
+def body_deadline(size: int) -> Iterator[None]:
+    """A limit for reading a body of `size` bytes: as a whole, and for each time that nothing comes.
+
+    errors   Refused `too_slow`
+    """
+    slow = Refused("too_slow", "The request came too slowly.", 408)
+    try:
+        with gevent.Timeout(BODY_SECONDS + size / LEAST_BYTES_A_SECOND, slow):
+            yield
+    except TimeoutError:  # of the socket, see Handler.handle
+        raise slow from None
 
 
 class _Head:
@@ -3538,6 +3549,7 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
     """Reads the requests of one connection for pywsgi, and takes its socket out when it becomes a live one."""
 
     head_seconds, idle_seconds = 10, 15
+    is_live = False  # whether its socket was taken out
     _is_kept = False  # whether it has brought a request already
     _deadline: gevent.Timeout  # of the head that is being read
 
@@ -3550,12 +3562,13 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
 
     def read_requestline(self) -> str:
         """The first line of a head; from its first byte on the whole head has so much time and no more."""
-        came = b""
+        came, begun = b"", time.monotonic()
         with gevent.Timeout(self.idle_seconds if self._is_kept else self.head_seconds, False):
             came = self.rfile.peek(1)
         if not came:
             return ""
-        self._is_kept, self._deadline = True, gevent.Timeout.start_new(self.head_seconds)
+        waited = 0 if self._is_kept else time.monotonic() - begun  # a new connection has no time to lose
+        self._is_kept, self._deadline = True, gevent.Timeout.start_new(self.head_seconds - waited)
         try:
             return super().read_requestline()
         except gevent.Timeout:
@@ -3664,6 +3677,7 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         self.rfile.close()
         plain_socket = socket.socket(fileno=self.socket.detach())
         plain_socket.setblocking(False)
+        self.is_live = True
         gate.connect(plain_socket, guest, early)
 
 
@@ -3677,10 +3691,12 @@ class Front(gevent.pywsgi.WSGIServer):
     def handle(self, sock, address) -> None:
         if not self.crowd.enter(address[0]):
             return  # the socket is closed by whoever called
+        handler = self.handler_class(sock, address, self)
         try:
-            super().handle(sock, address)
+            handler.handle()
         finally:
-            self.crowd.leave(address[0])
+            if not handler.is_live:  # else whoever took it says when it leaves
+                self.crowd.leave(address[0])
 
 
 # --- Hub --------------------------------------------------------------------
@@ -3914,13 +3930,13 @@ class Backlog:
 class Peer(WebSocket):
     """A socket that speaks contest.v1: who listens, where it stands, and what it says of itself."""
 
-    __slots__ = ("audience", "beat", "cid", "guest", "page", "sent", "waiting")
+    __slots__ = ("audience", "beat", "cid", "page", "sent", "waiting")
 
     hello_seconds, blocked_seconds, closing_seconds = 5, 10, 2.5
 
     def __init__(self, hub: Hub, sock, guest: Guest):
-        super().__init__(hub, sock)
-        self.guest, self.audience = guest, hub.audience(guest.audience)
+        super().__init__(hub, sock, guest)
+        self.audience = hub.audience(guest.audience)
         self.cid, self.page, self.waiting = "", "", 0
         self.sent = -1  # the seq up to which it was sent everything; -1: not greeted yet
         self.beat = self.heard
@@ -3968,7 +3984,7 @@ class Peer(WebSocket):
     def advance(self) -> None:
         """Send what its audience was sent since, chunk after chunk, until it has all or takes no more."""
         audience = self.audience
-        while self.sent < audience.last and not self.rest and not self.closing and not self.is_gone:
+        while 0 <= self.sent < audience.last and not self.rest and not self.closing and not self.is_gone:
             if self.sent < audience.floor:
                 self.hub.counts["slow_dropped"] += 1
                 return self.close(Close.SLOW)
@@ -4071,6 +4087,7 @@ class Hub(Backlog):
         self._loops: list[gevent.Greenlet] = []
         self.lag_seconds = 0.0
         self.stand_aside: Callable[[], None] = lambda: None  # waits while a commit is under way
+        self.gone: Callable[[str], None] = lambda address: None  # told from where a socket was that is no more
 
     def start(self) -> None:
         """Begin to flush and to keep time, in the hub of this thread."""
@@ -4111,8 +4128,7 @@ class Hub(Backlog):
     def left(self, peer: Peer, code: int) -> None:
         """Tell a socket that closes nothing more; the code is counted."""
         peer.audience.peers.discard(peer)
-        if code:
-            self.closes[code] = self.closes.get(code, 0) + 1
+        self.closes[code] = self.closes.get(code, 0) + 1
 
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float = 0.0) -> None:
         super().publish(seq, hash8, told, age_seconds)
@@ -5841,7 +5857,7 @@ class Server:
                          load_words(here / "static" / "words"), Throttle(), crowd, time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
         self.site.desk = self.desk
-        hub.stand_aside = lambda: self.desk.idle.wait(FLUSH_SECONDS)
+        hub.stand_aside, hub.gone = (lambda: self.desk.idle.wait(FLUSH_SECONDS)), crowd.leave
         found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()

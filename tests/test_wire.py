@@ -677,8 +677,7 @@ def test_a_connection_on_which_nothing_comes_is_closed(hasty, before):
 
 
 @pytest.mark.parametrize("path, kind", [("/api/login", "application/json"), ("/api/entries", "multipart/form-data; boundary=x")])
-@pytest.mark.parametrize("dripping", [pytest.param(False, marks=pytest.mark.xfail(
-    strict=True, reason="the server does not yet tell a body that stops from one that has ended")), True], ids=["that stops", "that drips"])
+@pytest.mark.parametrize("dripping", [False, True], ids=["that stops", "that drips"])
 def test_a_body_is_too_slow(hasty, path, kind, dripping):
     with Wire(hasty) as one:
         one.send(f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: {kind}\r\nContent-Length: 1500\r\n\r\n--x\r\n".encode())
@@ -746,8 +745,7 @@ def ask_from(server: Server, address: str):
         return answer
 
 
-@pytest.mark.parametrize("kind", ["idle", pytest.param("live", marks=pytest.mark.xfail(
-    strict=True, reason="the server does not yet count a live socket as a connection of its address"))])
+@pytest.mark.parametrize("kind", ["idle", "live"])
 def test_a_flood_of_connections_from_one_address_is_cut_and_others_are_served(server, kind):
     running = server(env={"CONTEST_ADDRESS_CONNECTIONS": "20"})
     with contextlib.ExitStack() as held:
