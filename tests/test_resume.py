@@ -2,15 +2,21 @@
 
 import http.client
 import json
+import os
+import signal
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import contest
 from tests.client import Http
-from tests.live import Live
+from tests.racer import Racer
 from tests.room import Room, Store, no_traceback, room, texts, until_text  # noqa: F401 (fixtures)
+from tests.wire import OtherServer
+
+POURED = 30_000
 
 
 # Over a socket and a poll.
@@ -264,3 +270,35 @@ def test_a_cursor_is_checked_against_the_hash_of_its_line(hub):
     wrong = contest.Cursor("e" * 32, 2, digest(1), "public")
     assert hub.events("public", wrong, 0)["why"] == "hash"
     assert hub.events("public", None, 0)["why"] == "new"
+
+
+# The attach race.
+
+@pytest.mark.seconds(240)
+def test_fifty_clients_who_come_and_go_under_two_thousand_events_a_second_miss_nothing_and_hear_nothing_twice(tmp_path):
+    """Thirty thousand lines of the log, fifteen seconds of them where the machine keeps up; heartbeats come between them."""
+    server = OtherServer(tmp_path / "data", {"CONTEST_PING_SECONDS": "0.3", "CONTEST_ADDRESS_REQUESTS": "0"},
+                         module="tests.pouring", arguments=("2000", str(POURED))).start()
+    racers = [Racer(server, seed, POURED) for seed in range(50)]
+    try:
+        for racer in racers:
+            racer.start()
+        os.kill(server.pid, signal.SIGUSR1)
+        until = time.monotonic() + 200
+        while any(racer.is_alive() for racer in racers) and not any(racer.fault for racer in racers):
+            assert time.monotonic() < until, [racer.number for racer in racers]
+            time.sleep(0.1)
+        state = Http(server).get("/api/state").json
+    finally:
+        for racer in racers:
+            racer.leave.set()
+        for racer in racers:
+            racer.join(15)
+        server.end()
+    for racer in racers:
+        if racer.fault:
+            raise racer.fault
+        racer.store.same_as(state)
+    counts = sum((racer.counts for racer in racers), Counter())
+    assert state["screen"]["text"] == str(POURED) and "Traceback" not in server.errors, server.errors
+    assert counts["cut"] > 500 and counts["resume"] > 250 and counts["reset"] >= 50 and counts["events"] > POURED, counts
