@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.test_web import CRITERIA, PHOTO
 
 _rules: dict = {}
 exec(re.search(r"```python\n(def take.*?)```", (TOP / "docs/realtime.md").read_text("utf-8"), re.S)[1], _rules)
+MARKS = dict.fromkeys(CRITERIA, 8)
 take = _rules["take"]   # the rules of the cursor as docs/realtime.md gives them to a client's author
 
 
@@ -71,6 +73,14 @@ def texts(messages: list[dict]) -> list[str]:
 
 def until_text(live: Live, text: str) -> dict:
     return live.until(lambda message: texts([message]) == [text])
+
+
+def eventually(holds, pause: float = 0.03) -> None:
+    """Ask again and again, up to 15 s."""
+    until = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < until, "it never came to be"
+        time.sleep(pause)
 
 
 class Store:

@@ -1,7 +1,6 @@
 """Hub: the live protocol over real sockets: hello, heartbeat, long poll, and a page that only applies frames."""
 
 import contextlib
-import http.client
 import json
 import random
 import secrets

@@ -13,7 +13,7 @@ import pytest
 import contest
 from tests.client import Http
 from tests.racer import Racer
-from tests.room import Room, Store, no_traceback, room, texts, until_text  # noqa: F401 (fixtures)
+from tests.room import MARKS, Room, Store, eventually, no_traceback, quick, room, texts, until_text  # noqa: F401 (fixtures)
 from tests.wire import OtherServer
 
 POURED = 30_000
@@ -66,6 +66,120 @@ def test_a_second_hello_attaches_again(room, live):
     last = room.tell()
     until_text(one, last)
     assert texts(one.received) == [text, text, last]
+
+
+# What a page meets when it starts.
+
+def test_a_state_that_is_younger_than_the_welcome_is_not_told_again_what_it_holds(room, live):
+    """Subscribe first, then fetch: what comes in between is in both."""
+    one = live(room.server)
+    assert one.hello()["mode"] == "reset"
+    before = [room.tell() for _ in range(2)]
+    store = Store(room.state("public"))
+    after = [room.tell() for _ in range(2)]
+    until_text(one, after[-1])
+    assert texts(one.received) == before + after
+    assert sum(store.take(message) for message in one.received) == 2
+    store.same_as(room.state("public"))
+
+
+def test_a_quiet_hour_of_heartbeats_then_an_event(quick, live):
+    """Marks are given, which the public is not told: heartbeats carry its cursor over them, and the next event fits behind."""
+    store, one = Store(quick.state("public")), live(quick.server)
+    one.hello(store.cursor)
+    for mark in (5, 6, 7):
+        seq = quick.mark(mark)
+        one.until(lambda message: message["t"] == "hb" and message["s"] == seq)
+    text = quick.tell()
+    until_text(one, text)
+    assert sum(store.take(message) for message in one.received) == 1 and store.cursor["s"] == quick.state()["s"]
+    assert quick.events(store.cursor)["events"] == []
+
+
+def test_who_signs_in_is_another_audience_and_starts_anew(room, live):
+    person, cursor = Http(room.server), room.cursor()
+    listening = live(room.server, http=person)
+    listening.hello(cursor)
+    person.join(room.links["judge"][1])
+    again = live(room.server, http=person)
+    welcome = again.hello(cursor)
+    assert (welcome["mode"], welcome["why"], welcome["a"]) == ("reset", "audience", f"judge:{room.judge_id}")
+    polled = person.get("/api/events?wait=0&" + "&".join(f"{k}={v}" for k, v in cursor.items())).json
+    assert (polled["mode"], polled["why"]) == ("reset", "audience")
+    seq, last = room.mark(), room.tell()
+    for one, told in ((listening, 0), (again, 1)):      # a socket stays what it was when it was opened
+        until_text(one, last)
+        assert sum(message.get("s") == seq for message in one.received) == told
+
+
+def test_a_sheet_is_told_to_its_judge_and_the_organiser_by_no_way_to_anybody_else(server, live):
+    """Not on a socket, not in what is held for one who was away, not by a poll, not after a restart from the log."""
+    room = Room(server())
+    room.people["other judge"] = Http(room.server).join(room.invite("judge")[1])
+    cursors = {role: room.cursor(role) for role in room.people}
+    listening = {role: live(room.server, http=person) for role, person in room.people.items()}
+    for role, one in listening.items():
+        one.hello(cursors[role])
+    note = "nobody else may read this"
+    room.ok(room.people["judge"].put(f"/api/sheets/{room.entry}", {"marks": MARKS, "note": note, "base": None}))
+    for end in (None, "stop", "kill"):
+        if end:
+            getattr(room.server, end)()
+            room.server.start()
+            listening = {role: live(room.server, http=person) for role, person in room.people.items()}
+            for role, one in listening.items():
+                assert one.hello(cursors[role])["mode"] == "resume"
+        last = room.tell()
+        for role, one in listening.items():
+            until_text(one, last)
+            polled = room.events(cursors[role], role)
+            assert polled["mode"] == "resume" and texts(polled["events"])[-1] == last
+            for heard in (one.received, polled["events"]):
+                assert (note in json.dumps(heard)) == (role in ("judge", "admin")), (role, end)
+                assert ('"sheet"' in json.dumps(heard)) == (role in ("judge", "admin")), (role, end)
+    stolen = room.events(cursors["judge"], "other judge")
+    assert (stolen["mode"], stolen["why"], stolen["events"]) == ("reset", "audience", [])
+
+
+# As much as is held, and not one more.
+
+@pytest.mark.parametrize("end", [None, "stop", "kill"])
+def test_exactly_a_thousand_missed_are_told_and_a_thousand_and_one_are_a_reset(tmp_path, live, end):
+    server = OtherServer(tmp_path / "data", module="tests.pouring", arguments=("100000", "1000")).start()
+    try:
+        room = Room(server)
+        cursor = room.cursor()
+        os.kill(server.pid, signal.SIGUSR1)
+        eventually(lambda: room.state()["screen"] == {"mode": "message", "text": "1000"})
+        if end:
+            getattr(server, end)()
+            server.start()
+        one = live(server)
+        assert one.hello(cursor)["mode"] == "resume"
+        until_text(one, "1000")
+        assert texts(one.received) == texts(room.events(cursor)["events"]) == [str(number) for number in range(1, 1001)]
+        last = room.tell()
+        late = live(server)
+        assert (welcome := late.hello(cursor))["mode"] == "reset" and welcome["why"] == room.events(cursor)["why"] == "lapped"
+        second = one.received[1]
+        assert second["m"][0]["d"]["screen"]["text"] == "1"
+        behind = room.events({k: second[k] for k in "sh"} | {"e": cursor["e"], "a": "public"})
+        assert behind["mode"] == "resume" and len(behind["events"]) == 1000 and texts(behind["events"])[-1] == last
+    finally:
+        server.end()
+    assert "Traceback" not in server.errors, server.errors
+
+
+def test_what_is_too_old_is_not_told_and_who_missed_nothing_resumes(server, live):
+    """The clock of a real server, with a second instead of five minutes."""
+    room = Room(server(env={"CONTEST_HELD_SECONDS": "1"}))
+    before = room.cursor()
+    room.tell()
+    after = room.cursor()
+    eventually(lambda: room.events(before)["mode"] == "reset")
+    welcome = live(room.server).hello(before)
+    assert (welcome["mode"], welcome["why"]) == ("reset", "ttl")
+    assert live(room.server).hello(after)["mode"] == room.events(after)["mode"] == "resume"
 
 
 # Restarts.

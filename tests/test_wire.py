@@ -22,7 +22,7 @@ from wsproto.utilities import RemoteProtocolError
 import contest
 from tests.client import Http
 from tests.live import BINARY, CLOSE, PING, PONG, TEXT, Closed, Live, frame
-from tests.room import Room, Store, no_traceback, room, texts, until_text  # noqa: F401 (fixtures)
+from tests.room import Room, Store, eventually, no_traceback, room, until_text  # noqa: F401 (fixtures)
 from tests.server import PASSWORD, Server
 from tests.test_web import wire
 from tests.wire import Wire, handshake, tuned
@@ -253,14 +253,6 @@ def test_a_browser_hears_that_the_server_is_full_by_a_close_code(tmp_path, live)
         assert live(running).status == 503      # who can read it is told at once
         first.say_hello()
         assert first.until("welcome")
-
-
-def eventually(holds, pause: float = 0.03) -> None:
-    """Ask again and again, up to 15 s."""
-    until = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(pause)
 
 
 @contextlib.contextmanager
