@@ -3665,9 +3665,8 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         """Answer 101 ourselves and hand the descriptor on; no greenlet stays behind."""
         key = self.environ["HTTP_SEC_WEBSOCKET_KEY"] + self.GUID
         accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
-        self.socket.sendall(
-            f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: contest.v1\r\n\r\n".encode())
+        answer = (f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: contest.v1\r\n\r\n").encode()
         self.socket.settimeout(0)  # from here a read of what is not there says so at once
         try:
             early = self.rfile.peek()
@@ -3677,6 +3676,10 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         self.rfile.close()
         plain_socket = socket.socket(fileno=self.socket.detach())
         plain_socket.setblocking(False)
+        try:
+            plain_socket.sendall(answer)  # at once, or never: nothing else has been sent since the last answer
+        except OSError:
+            return plain_socket.close()
         self.is_live = True
         gate.connect(plain_socket, guest, early)
 
@@ -5029,7 +5032,9 @@ def _events(site: Site, ask: Ask) -> Answer:
         wait = min(25.0, max(0.0, float(query.get("wait", 25))))
     except ValueError:
         raise Refused("bad_field", "wait is a number of seconds.", field="wait") from None
-    return Answer(site.hub.events(ask.who.audience, cursor, 0.0 if wait != wait else wait))
+    later = site.hub.advice()["retry_after"]
+    return Answer(site.hub.events(ask.who.audience, cursor, 0.0 if wait != wait else wait),
+                  headers={"Retry-After": str(later)} if later else {})
 
 
 def _login(site: Site, ask: Ask) -> Answer:
