@@ -309,6 +309,16 @@ def test_a_private_part_that_nobody_erased_may_not_be_missing(tmp_path):
     assert seqs(opened(tmp_path)) == [1, 2]
 
 
+@pytest.mark.parametrize("second, third", [(2, 1), (3, 3)])
+def test_a_batch_that_falls_or_is_ahead_of_its_line_is_damage_though_every_hash_fits(tmp_path, second, third):
+    found = opened(tmp_path)
+    found.log.append([line(1), line(2, second), line(3, third)], 0)
+    found.log.append([line(4)], 3)  # a later batch: what is wrong before it is no torn write
+    found.log.close()
+    with pytest.raises(LogCorrupt, match="its number does not follow"):
+        opened(tmp_path)
+
+
 # Snapshots.
 
 def recover_line(folder: Path, seq: int):
