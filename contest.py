@@ -4535,7 +4535,7 @@ class Keeper:
         while True:
             gevent.sleep(10)
             seq = self.desk.state.seq
-            if seq - self._snapshot_at >= self.SNAPSHOT_LINES:
+            if seq - self._snapshot_at >= max(self.SNAPSHOT_LINES, seq // 20):  # a long log's snapshot takes its time
                 self._snapshot_at = seq
                 self._quietly(self.desk.snapshot)
             if seq != self._backed_up and time.monotonic() - last >= self.BACKUP_SECONDS:
