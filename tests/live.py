@@ -49,7 +49,8 @@ def frame(opcode: int, payload: bytes = b"", *, last: bool = True, masked: bool 
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[at & 3] for at, byte in enumerate(payload))
+    repeated = int.from_bytes((mask * (size // 4 + 1))[:size])   # one large number: a loop over 16 MiB would take seconds
+    return head + mask + (int.from_bytes(payload) ^ repeated).to_bytes(size)
 
 
 class Live:

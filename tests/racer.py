@@ -127,15 +127,13 @@ class Racer(threading.Thread):
 
 def frames(wire: Wire, rest: bytes = b"") -> Iterator[tuple[int, bytes]]:
     """The server's frames, (opcode, payload), until it ends: a parser for many of them."""
-    got, at = rest, 0
+    got, at = bytearray(rest), 0
     while True:
-        size, start = (got[at + 1], at + 2) if len(got) >= at + 2 else (0, len(got) + 1)
-        if size == 126:
-            start = at + 4
-            size = int.from_bytes(got[at + 2:start], "big") if len(got) >= start else 0
-        if len(got) >= start + size:
-            yield got[at] & 15, got[start:start + size]
-            at = start + size
+        whole = frame_at(got, at)
+        if whole:
+            start, end = whole
+            yield got[at] & 15, bytes(got[start:end])
+            at = end
             continue
         try:
             chunk = wire.socket.recv(1 << 17)
@@ -143,4 +141,17 @@ def frames(wire: Wire, rest: bytes = b"") -> Iterator[tuple[int, bytes]]:
             return
         if not chunk:
             return
-        got, at = got[at:] + chunk, 0
+        del got[:at]
+        got += chunk
+        at = 0
+
+
+def frame_at(got: bytearray, at: int) -> tuple[int, int] | None:
+    """Where the payload of the frame that begins at `at` begins and ends; None while it is not whole."""
+    if len(got) < at + 2:
+        return None
+    size, start = got[at + 1], at + 2
+    if size >= 126:
+        start += 2 if size == 126 else 8
+        size = int.from_bytes(got[at + 2:start])
+    return (start, start + size) if len(got) >= start + size else None
