@@ -124,6 +124,8 @@ def test_a_sheet_is_told_to_its_judge_and_the_organiser_by_no_way_to_anybody_els
     room.ok(room.people["judge"].put(f"/api/sheets/{room.entry}", {"marks": MARKS, "note": note, "base": None}))
     for end in (None, "stop", "kill"):
         if end:
+            for one in listening.values():
+                one.close()
             getattr(room.server, end)()
             room.server.start()
             listening = {role: live(room.server, http=person) for role, person in room.people.items()}
@@ -166,7 +168,7 @@ def test_exactly_a_thousand_missed_are_told_and_a_thousand_and_one_are_a_reset(t
         behind = room.events({k: second[k] for k in "sh"} | {"e": cursor["e"], "a": "public"})
         assert behind["mode"] == "resume" and len(behind["events"]) == 1000 and texts(behind["events"])[-1] == last
     finally:
-        server.end()
+        server.kill()
     assert "Traceback" not in server.errors, server.errors
 
 
@@ -408,7 +410,7 @@ def test_fifty_clients_who_come_and_go_under_two_thousand_events_a_second_miss_n
             racer.leave.set()
         for racer in racers:
             racer.join(15)
-        server.end()
+        server.kill()
     for racer in racers:
         if racer.fault:
             raise racer.fault
