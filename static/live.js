@@ -40,7 +40,7 @@ const FULL = 1013, SIGNED_OUT = 4401, NOT_ALLOWED = 4403;
 /** Repeating these could only be refused again: what the page says instead (live.*). */
 const FOR_GOOD = { 4001: "replaced", 4400: "misunderstood", 4426: "outdated", [SIGNED_OUT]: "signed-out", [NOT_ALLOWED]: "not-allowed" };
 /** Ends that say nothing about sockets here: the server restarts or is full, we changed our mind, or an answer over HTTP was wanting. */
-const INNOCENT = new Set([1012, FULL, "offline", "moved", "state", "lapped"]);
+const INNOCENT = new Set([1012, FULL, "moved", "state", "lapped"]);
 const HELD = 1000;            // events kept while a state is fetched; the server holds no more either
 const STRIKES = 3;
 
@@ -130,8 +130,8 @@ function retryAfter(answer, now) {
 }
 
 /**
- * GET a thing that `fits`. Returns {body}, or {signedOut}, {notAllowed}, or {failed, after}: "foreign" when somebody else
- * answered in the server's place, as a hotel's wifi does with its sign-in page; "unreachable" otherwise.
+ * GET a thing that `fits`. Returns {body, after}, or {signedOut}, {notAllowed}, or {failed, after}: "foreign" when somebody
+ * else answered in the server's place, as a hotel's wifi does with its sign-in page; "unreachable" otherwise. after: Retry-After in ms.
  */
 async function ask(path, fits, { clock, times }, { signal, patience = times.answer } = {}) {
   const stop = new AbortController(), giveUp = () => stop.abort();
@@ -150,7 +150,7 @@ async function ask(path, fits, { clock, times }, { signal, patience = times.answ
 
 /** Whose answer it is, and what it means. Only our own server's word signs a page out. */
 function judged(answer, body, fits, after) {
-  if (answer.ok && fits(body)) return { body };
+  if (answer.ok && fits(body)) return { body, after };
   if (answer.ok || answer.type === "opaqueredirect") return { failed: "foreign", after };
   if (answer.status === 401 && body?.error?.code) return { signedOut: true };
   if (answer.status === 403 && body?.error?.code) return { notAllowed: true };
@@ -391,6 +391,7 @@ class Polls {
       const answer = await this.#ask(wait);
       if (signal.aborted) return;
       if (answer.body && wait) this.#trial = false;
+      if (answer.body && answer.after) this.heed({ recommend: "poll", retry_after: answer.after / SECOND });
       const pause = answer.body ? this.#took(answer.body, wait && clock.now() - began < times.breath) : this.#failed(answer, wait);
       if (pause === null) return;
       await this.#timers.wait("pause", pause);
