@@ -3306,10 +3306,7 @@ class WebSocket:
             return
         except OSError:
             data = b""
-        if data:
-            self.feed(data)
-        else:
-            self.drop()
+        self.feed(data) if data else self.drop()
 
     def feed(self, data: bytes) -> None:
         """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
@@ -3352,19 +3349,21 @@ class WebSocket:
             self.take(opcode, payload)
 
     def _closed(self, payload: bytes) -> None:
-        """Answer a close with its own code, then let go."""
+        """Answer a close with its own code, behind what is still owed."""
         code = int.from_bytes(payload[:2], "big") if payload else Close.NORMAL
         try:
             payload[2:].decode()
         except UnicodeDecodeError:
             code = Close.NOT_UTF8
-        self.close(code if code in _CLIENT_CODES and len(payload) != 1 else Close.PROTOCOL)
-        self.drop()
+        self._break_off(code if code in _CLIENT_CODES and len(payload) != 1 else Close.PROTOCOL)
 
     def _break_off(self, code: int) -> None:
-        """Close a stream that cannot be read any further."""
+        """Close a stream that is not read any further: what still comes is thrown away until the other side ends it too."""
         self.close(code)
         self.frames = False
+        self._shut()
+
+    def _shut(self) -> None:
         if not self.rest:
             with contextlib.suppress(OSError):  # the other side may be gone already
                 self.sock.shutdown(socket.SHUT_WR)
@@ -3378,8 +3377,7 @@ class WebSocket:
                 sent = 0
             except OSError:
                 return self.drop()
-            data = data[sent:]
-            if not data:
+            if not (data := data[sent:]):
                 return
             self.blocked_since = self.hub.clock()
             self.writer = gevent.get_hub().loop.io(self.sock.fileno(), 2)
@@ -3401,7 +3399,7 @@ class WebSocket:
             self.writer.stop()
             self.writer.close()
             self.writer = None
-            self.caught_up()
+            self._shut() if self.frames is False else self.caught_up()
 
     def close(self, code: int) -> None:
         """Say why, then wait a moment for the other side's close."""
