@@ -3318,7 +3318,7 @@ class WebSocket:
             for opcode, payload in parser.feed(data):
                 self.tokens -= max(1, len(payload) >> 10)
                 self._dispatch(opcode, payload)
-                if self.is_gone:
+                if self.is_gone or self.frames is False:
                     return
         except BrokenFrame as why:
             return self._break_off(why.code)

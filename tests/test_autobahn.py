@@ -135,7 +135,6 @@ def test_a_case_of_the_suite_ends_as_it_should(echo, sent, back, code):
     assert said_back(echo, sent) == (back, code)
 
 
-@pytest.mark.xfail(strict=True, reason="the server does not yet send what it owes before it answers a close")
 def test_what_was_owed_comes_before_the_answer_to_a_close(echo):
     """7.1.6: 256 kB, the close and a ping in one go."""
     payload = b"BAsd7&jh23" * 26214
