@@ -607,8 +607,7 @@ class Ways {
     const { backoff, times } = this.#at;
     if (retry) backoff.heed(retry);
     this.#advice = recommend;
-    this.#polls?.stop();
-    this.#polls = null;
+    this.#polls = this.#polls?.stop() ?? null;
     this.#timers.clear("probe");
     this.#timers.set("stable", times.stable, () => { backoff.tries = 0; });
     if (recommend === "websocket") return true;

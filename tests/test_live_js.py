@@ -481,10 +481,8 @@ def test_a_reset_while_a_state_is_on_its_way_makes_that_one_worthless(liar, open
         talk.say("reset", why="lapped")
         until(lambda: states.asked == 3)
         watched.wait(15)
-        wrong = liar.state()
-        wrong["entries"] = [{"number": 99}]
         liar.tell(2, quietly=True)
-        states.say(Answer(wrong), Answer(liar.state()))
+        states.say(Answer(liar.state() | {"entries": [{"number": 99}]}), Answer(liar.state()))
         talk.frame(TEXT, json.dumps(liar.tell(3, quietly=True)).encode())
         talk.drain()
 
