@@ -1,7 +1,7 @@
 // /admin: the shell. The rail, the section that the address names, one dialog at a time.
 import { html, icon, render, useEffect, useRef } from "/static/ui.js";
 import { t, ready } from "/static/words.js";
-import { SECTIONS, close, dialog, loaded, route, status, store } from "/static/admin/contest.js";
+import { SECTIONS, close, dialog, loaded, route, says, status, store } from "/static/admin/contest.js";
 import Now from "/static/admin/now.js";
 import Entries from "/static/admin/entries.js";
 import Judges from "/static/admin/judges.js";
@@ -23,7 +23,7 @@ function Rail() {
   return html`<header class="rail" data-no-print>
     <a class="rail-name gothic" href="#now"><span dir="auto">${store().contest.name || t("common.contest")}</span></a>
     <nav class="rail-nav" aria-label=${t("admin.title")}><ul ref=${list}>${SECTIONS.map((one) => html`<li key=${one}><a href="#${one}" aria-current=${one === section ? "page" : undefined}>${icon(ICONS[one])}<span>${t(`admin.${one}`)}</span></a></li>`)}</ul></nav>
-    <div class="rail-foot"><p class="status" data-status=${status}>${t(`live.${status.value}`)}</p>
+    <div class="rail-foot"><p class="status" data-status=${status}>${t(`live.${says.value}`)}</p>
       <button type="button" class="button theme-switch" data-theme-switch ref=${dark}>${icon("moon")}<span class="rail-words">${t("nav.dark")}</span></button></div>
   </header>`;
 }

@@ -6,6 +6,7 @@ import { t } from "/static/words.js";
 
 export const live = connect({ page: "admin" });
 export const status = signal(live.status);
+export const says = signal(live.says);
 export const loaded = signal(false);
 
 const changes = signal(0);
@@ -15,7 +16,7 @@ live.on("state", () => {
   else loaded.value = true;
 });
 live.on("change", () => { changes.value++; });
-live.on("status", (now) => { status.value = now; announce(t(`live.${now}`)); });
+live.on("status", (now) => { status.value = now; says.value = live.says; announce(t(`live.${live.says}`)); });
 
 /** The store; a component that calls this is drawn again when anything in it changes. */
 export function store() {
