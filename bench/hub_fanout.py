@@ -85,7 +85,7 @@ def _goals(found: dict) -> list[tuple[str, float, float | None]]:
         return ratio(beside(ours, name), beside(theirs, name)) if ours and theirs else None
 
     largest = _figures(found, OURS, LARGEST)
-    each, rss, peak = (middle(largest, name) if largest else None for name in ("each", "rss", "peak"))
+    each, rss, peak = (middle(largest, name) if largest and not QUICK else None for name in ("each", "rss", "peak"))
     return [(f"CPU a delivery at {JUDGED:,}, events one at a time, times socket.io's", 0.65, times("alone", SOCKET_IO)),
             ("the same, times the C server's", 1.6, times("alone", FLOOR)),
             (f"CPU a delivery at {JUDGED:,}, in bursts, times socket.io's", 0.2, times("burst", SOCKET_IO)),
