@@ -154,7 +154,7 @@ class Live:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"nothing came for {timeout} s; so far: {self.received[-3:]}")
-            self._read(left)
+            self.read(left)
         return self._waiting.pop(0)
 
     def until(self, wanted, timeout: float = 15):
@@ -168,7 +168,7 @@ class Live:
 
     def until_quiet(self, seconds: float = 0.1) -> None:
         """Take in whatever comes until nothing has come for so long; pings and pongs too."""
-        while not self.closed and self._read(seconds):
+        while not self.closed and self.read(seconds):
             pass
 
     def silence(self, seconds: float = 0.3) -> bool:
@@ -185,14 +185,14 @@ class Live:
         while not self.closed:
             left = deadline - time.monotonic()
             assert left > 0, f"still open after {timeout} s"
-            self._read(left)
+            self.read(left)
         return self.closed
 
-    def _read(self, timeout: float) -> bool:
-        """Take in what comes next; False where nothing did."""
+    def read(self, timeout: float, most: int = 1 << 16) -> bool:
+        """Take in what comes next, at most so many bytes; False where nothing came."""
         self.socket.settimeout(timeout)
         try:
-            chunk = self.socket.recv(1 << 16)
+            chunk = self.socket.recv(most)
         except TimeoutError:
             return False
         except ConnectionError as error:
