@@ -91,6 +91,11 @@ def main(cases: list[str]) -> int:
               "Its cases are in tests/test_autobahn.py too: make test ARGS=tests/test_autobahn.py", file=sys.stderr)
         return NONE_AT_HAND
     FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        installed(python)
+    except subprocess.SubprocessError:
+        print(f"{python} is here, but {SUITE} could not be installed for it.", file=sys.stderr)
+        return NONE_AT_HAND
     with tempfile.TemporaryDirectory() as place:
         server = EchoServer(Path(place) / "data").start()
         try:
