@@ -3547,6 +3547,8 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
     """Reads the requests of one connection for pywsgi, and takes its socket out when it becomes a live one."""
 
     head_seconds, idle_seconds = 10, 15
+    #: Ends of a connection that say nothing of us: the phone left the wifi, or does not read.
+    ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, "timed out")
     is_live = False  # whether its socket was taken out
     _is_kept = False  # whether it has brought a request already
     _deadline: gevent.Timeout  # of the head that is being read
@@ -3556,7 +3558,8 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
 
     def handle(self) -> None:
         self.socket.settimeout(BODY_SECONDS)  # no single read or write may stand still for longer
-        super().handle()
+        with contextlib.suppress(OSError):  # whoever is gone needs no answer, and nobody a traceback
+            super().handle()
 
     def read_requestline(self) -> str:
         """The first line of a head; from its first byte on the whole head has so much time and no more."""
@@ -3584,8 +3587,10 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
         finally:
             self._deadline.close()
 
-    def _handle_client_error(self, ex) -> tuple:
+    def _handle_client_error(self, ex) -> tuple | None:
         """A head that is too slow, too long or no HTTP is the other side's fault: an answer, and no traceback."""
+        if isinstance(ex, OSError):
+            return None
         if isinstance(ex, _Slow):
             return "408", _TOO_SLOW
         return super()._handle_client_error(ValueError(str(ex)) if isinstance(ex, http.client.HTTPException) else ex)
