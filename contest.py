@@ -1767,8 +1767,8 @@ class Disk:
     def open_read(self, path: Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def write(self, fd: int, data: bytes) -> int:
-        return os.write(fd, data)
+    def write(self, fd: int, piece: bytes) -> int:
+        return os.write(fd, piece)
 
     def sync(self, fd: int) -> None:
         """Return only when the file's bytes are on the disk (macOS: by its documentation, untried)."""
@@ -1845,9 +1845,9 @@ def untold(what: str, done: int, total: int) -> None:
     """Progress that nobody watches: what a `tell` is where none is given."""
 
 
-def write_all(disk: Disk, fd: int, data: bytes) -> None:
+def write_all(disk: Disk, fd: int, piece: bytes) -> None:
     """Write every byte, or raise OSError. A short write is followed up until the disk says why."""
-    rest = memoryview(data)
+    rest = memoryview(piece)
     while rest:
         rest = rest[disk.write(fd, rest):]
 
@@ -2160,24 +2160,24 @@ class Log:
             digest = chain(digest, shown)
             hashes.append(digest)
             out.append(f"{digest} ".encode() + shown + (b" " + hidden if hidden else b"") + b"\n")
-        data = b"".join(out)
-        self._write(data)
+        joined = b"".join(out)
+        self._write(joined)
         try:
             self.disk.sync(self._fd)
         except OSError as why:
             # Never tried again: after a failed sync the kernel may drop the pages and report the next one as good.
             raise SyncFailed(f"{self.path}: the disk did not confirm the last lines ({why}).") from why
-        self.size += len(data)
+        self.size += len(joined)
         self.head = Head(self.head.epoch, self.head.seq + len(lines), digest)
         return hashes
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, joined: bytes) -> None:
         """Write; where the disk refuses, cut back to the last durable size and refuse.
 
         The cut is synced: after a power cut whole lines of the refused batch could otherwise be found and believed.
         """
         try:
-            write_all(self.disk, self._fd, data)
+            write_all(self.disk, self._fd, joined)
         except OSError as why:
             try:
                 self.disk.truncate(self._fd, self.size)
@@ -2567,9 +2567,9 @@ def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
         def writable(self) -> bool:
             return True
 
-        def write(self, data) -> int:
-            self.pieces.append(bytes(data))
-            return len(data)
+        def write(self, piece) -> int:
+            self.pieces.append(bytes(piece))
+            return len(piece)
 
         def taken(self) -> bytes:
             whole, self.pieces = b"".join(self.pieces), []
@@ -3221,12 +3221,12 @@ class Frames:
         """Whether nothing is begun: then another Frames would do as well."""
         return not self._bytes and not self._parts
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+    def feed(self, received: bytes) -> Iterator[tuple[int, bytes]]:
         """The whole messages, (opcode, payload), that these bytes complete.
 
         errors   BrokenFrame
         """
-        self._bytes += data
+        self._bytes += received
         while (frame := self._next()) is not None:
             final, opcode, payload = frame
             if opcode >= 8:
@@ -3301,21 +3301,21 @@ class WebSocket:
     def readable(self) -> None:
         """Called by the loop when there is something to read."""
         try:
-            data = self.sock.recv(READ_BYTES)
+            received = self.sock.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            data = b""
-        self.feed(data) if data else self.drop()
+            received = b""
+        self.feed(received) if received else self.drop()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, received: bytes) -> None:
         """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
         self.refill()
         if self.frames is False:
             return
         self.frames = parser = self.frames or self.hub.frames_class()
         try:
-            for opcode, payload in parser.feed(data):
+            for opcode, payload in parser.feed(received):
                 self.tokens -= max(1, len(payload) >> 10)
                 self._dispatch(opcode, payload)
                 if self.is_gone or self.frames is False:
@@ -3368,21 +3368,21 @@ class WebSocket:
             with contextlib.suppress(OSError):  # the other side may be gone already
                 self.sock.shutdown(socket.SHUT_WR)
 
-    def send(self, data: bytes) -> None:
+    def send(self, chunk: bytes) -> None:
         """One direct, non-blocking send; what does not fit waits until the socket can be written."""
         if not self.rest:
             try:
-                sent = self.sock.send(data)
+                sent = self.sock.send(chunk)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
                 return self.drop()
-            if not (data := data[sent:]):
+            if not (chunk := chunk[sent:]):
                 return
             self.blocked_since = self.hub.clock()
             self.writer = gevent.get_hub().loop.io(self.sock.fileno(), 2)
             self.writer.start(self._writable)
-        self.rest += data
+        self.rest += chunk
         if len(self.rest) > REST_BYTES:  # it asks and asks, and does not read the answers
             self.hub.counts["slow_dropped"] += 1
             self.drop(reset=True)
@@ -3513,7 +3513,7 @@ def body_deadline(size: int) -> Iterator[None]:
     try:
         with gevent.Timeout(BODY_SECONDS + size / LEAST_BYTES_A_SECOND, slow):
             yield
-    except TimeoutError:  # of the socket, see Handler.handle
+    except TimeoutError:  # of the socket, see Connection.handle
         raise slow from None
 
 
@@ -3543,7 +3543,7 @@ class _Slow(ValueError):
     """A head that did not come whole in its time."""
 
 
-class Handler(geventwebsocket.handler.WebSocketHandler):
+class Connection(geventwebsocket.handler.WebSocketHandler):
     """Reads the requests of one connection for pywsgi, and takes its socket out when it becomes a live one."""
 
     head_seconds, idle_seconds = 10, 15
@@ -3690,18 +3690,18 @@ class Handler(geventwebsocket.handler.WebSocketHandler):
 class Front(gevent.pywsgi.WSGIServer):
     """The HTTP server: pywsgi behind a gate, with a count of who is there."""
 
-    def __init__(self, listener, app, gate: Gate, crowd: Crowd, handler_class: type[Handler] = Handler):
-        super().__init__(listener, app, spawn=gevent.pool.Pool(20_000), handler_class=handler_class, log=None)
+    def __init__(self, listener, app, gate: Gate, crowd: Crowd, connection_class: type[Connection]):
+        super().__init__(listener, app, spawn=gevent.pool.Pool(20_000), handler_class=connection_class, log=None)
         self.gate, self.crowd = gate, crowd
 
     def handle(self, sock, address) -> None:
         if not self.crowd.enter(address[0]):
             return  # the socket is closed by whoever called
-        handler = self.handler_class(sock, address, self)
+        connection = self.handler_class(sock, address, self)
         try:
-            handler.handle()
+            connection.handle()
         finally:
-            if not handler.is_live:  # else whoever took it says when it leaves
+            if not connection.is_live:  # else whoever took it says when it leaves
                 self.crowd.leave(address[0])
 
 
@@ -3994,9 +3994,9 @@ class Peer(WebSocket):
             if self.sent < audience.floor:
                 self.hub.counts["slow_dropped"] += 1
                 return self.close(Close.SLOW)
-            data, self.sent, count = audience.chunk(self.sent)
+            chunk, self.sent, count = audience.chunk(self.sent)
             self.hub.counts["delivered"] += count
-            self.send(data)
+            self.send(chunk)
 
     def tick(self, now: float) -> None:
         """What time brings: a heartbeat; an end to the silent, the slow and those who never said hello."""
@@ -5811,7 +5811,7 @@ class Server:
     """
 
     web = metrics_web = log_pool = photo_pool = listener = metrics_listener = None  # until they are made
-    hub_class, handler_class = Hub, Handler
+    hub_class, connection_class = Hub, Connection
 
     def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True):
         """Take the folder and the port, recover the log, fold the state.
@@ -5906,11 +5906,11 @@ class Server:
     def start(self) -> None:
         """Serve: from here on requests are answered."""
         gate = make_gate(self.site)
-        self.web = Front(self.listener, make_app(self.site), gate, self.site.crowd, self.handler_class)
+        self.web = Front(self.listener, make_app(self.site), gate, self.site.crowd, self.connection_class)
         self.begin()
         self.web.start()
         if self.metrics_listener:
-            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), gate, self.site.crowd)
+            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), gate, self.site.crowd, self.connection_class)
             self.metrics_web.start()
         self.site.hub.start()
 
@@ -5952,7 +5952,7 @@ def lan_addresses() -> list[str]:
         probe.connect(("192.0.2.1", 9))  # documentation address: picks a route, sends nothing
         found.append(probe.getsockname()[0])
     with contextlib.suppress(OSError):
-        found += [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+        found += [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [a for a in dict.fromkeys(found) if not a.startswith("127.")]
 
 

@@ -133,6 +133,17 @@ def test_no_mutable_global_and_no_unfinished_work():
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b|monkey\.patch", SOURCE)
 
 
+def test_no_name_is_one_that_says_nothing():
+    """The setting `data` is the one exception: it is a folder's name."""
+    own = {node.arg for node in ast.walk(TREE) if isinstance(node, ast.arg)} | {
+        node.id for node in ast.walk(TREE) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} | {
+        node.name for node in ast.walk(TREE) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    banned = {name for name in own for part in re.findall(r"[A-Z]?[a-z]+", name)
+              if part.lower() in {"manager", "handler", "helper", "util", "data", "info", "process"}}
+    assert banned == {"data"}
+    assert SOURCE.count("    data: str = _setting(") == len(re.findall(r"^\s*data\b.*=", SOURCE, re.M)) == 1
+
+
 def test_importing_starts_nothing():
     import subprocess
     import sys

@@ -670,7 +670,7 @@ def test_three_requests_in_one_packet_are_answered_in_their_order(room):
 
 # Requests at any pace.
 
-HASTY = ("Handler.head_seconds=1", "Handler.idle_seconds=1", "BODY_SECONDS=1", "LEAST_BYTES_A_SECOND=1000")
+HASTY = ("Connection.head_seconds=1", "Connection.idle_seconds=1", "BODY_SECONDS=1", "LEAST_BYTES_A_SECOND=1000")
 
 
 @pytest.fixture(scope="module")
