@@ -411,3 +411,77 @@ def test_head_is_json_that_names_the_end(tmp_path):
     path = write(tmp_path, 2)
     head = orjson.loads((tmp_path / "HEAD").read_bytes())
     assert (head["seq"], head["segment"], head["size"]) == (2, path.name, path.stat().st_size)
+
+
+# Lines whose hash is right, of a program that wrote nonsense or of somebody who counted it anew: the rest is checked too.
+
+def rechained(path: Path, number: int, old: bytes, new: bytes) -> None:
+    """Change a line of a segment (0: the header) and give it and all behind it the hashes that follow."""
+    previous, lines = ZERO_HASH, []
+    for at, raw in enumerate(path.read_bytes().splitlines()):
+        shown, _, hidden = raw[33:].partition(b' {"salt"')
+        if at == number:
+            assert old in shown
+            shown = shown.replace(old, new)
+        previous = chain(previous, shown)
+        lines.append(previous.encode() + b" " + shown + (b' {"salt"' + hidden if hidden else b""))
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
+@pytest.mark.parametrize("number, old, new, said", [
+    (0, b'"contest":1', b'"contest":2', "version"),
+    (0, b'"first":1', b'"first":2', "header does not follow"),
+    (2, b'"seq":2,"batch":2', b'"seq":7,"batch":2', "number does not follow"),
+    (2, b'"seq":2,"batch":2', b'"seq":1,"batch":1', "number does not follow"),
+    (3, b'"seq":3,"batch":3', b'"seq":3,"batch":1', "number does not follow"),
+    (3, b'"seq":3,"batch":3', b'"seq":3,"batch":4', "number does not follow")])
+def test_a_line_that_says_what_cannot_be_is_damage_though_its_hash_is_right(tmp_path, number, old, new, said):
+    path = write(tmp_path, 1, 1, 1, 1)
+    (tmp_path / "HEAD").unlink()
+    rechained(path, number, b"", b"")
+    assert seqs(opened(tmp_path)) == [1, 2, 3, 4]
+    for empty in (tmp_path / "wal").glob("*5.jsonl"):
+        empty.unlink()
+    rechained(path, number, old, new)
+    before = path.read_bytes()
+    with pytest.raises(LogCorrupt, match=said):
+        opened(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_segment_that_says_another_hash_for_the_line_before_it_is_damage(tmp_path):
+    path = write(tmp_path, 2)
+    rechained(path, 0, b'"previous":"0', b'"previous":"1')
+    with pytest.raises(LogCorrupt, match="header does not follow"):
+        opened(tmp_path)
+
+
+def test_bytes_behind_the_end_of_an_older_segment_are_damage_and_no_torn_write(tmp_path):
+    path = write(tmp_path, 2)
+    (tmp_path / "HEAD").unlink()
+    opened(tmp_path).log.close()
+    path.write_bytes(path.read_bytes() + b"0123456789abcdef")
+    with pytest.raises(LogCorrupt, match="seq 3 is damaged"):
+        opened(tmp_path)
+    assert path.read_bytes().endswith(b"0123456789abcdef") and not (tmp_path / "quarantine").exists()
+
+
+def test_a_head_of_another_epoch_says_nothing_about_this_log(tmp_path):
+    write(tmp_path, 2)
+    head = orjson.loads((tmp_path / "HEAD").read_bytes())
+    (tmp_path / "HEAD").write_bytes(orjson.dumps(head | {"epoch": "ef" * 16, "seq": 99}))
+    assert seqs(opened(tmp_path)) == [1, 2]
+
+
+def test_a_private_part_may_be_missing_where_a_later_line_says_that_it_was_erased(tmp_path):
+    """Without erased.json too: it is lost, or its write was cut short."""
+    path = write(tmp_path, 1, 1)
+    lines = path.read_bytes().splitlines()
+    lines[1] = lines[1][:lines[1].index(b' {"salt"')]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "HEAD").unlink()
+    public = {"seq": 3, "batch": 3, "at": 1, "type": "ErasePerson", "by": "admin", "id": "id-3", "body": "",
+              "events": [{"type": "PersonErased", "entry": 101, "lines": [1]}]}
+    shown, _ = encode_line(public, {}, SALT)
+    path.write_bytes(path.read_bytes() + chain(lines[-1][:32].decode(), shown).encode() + b" " + shown + b"\n")
+    assert seqs(opened(tmp_path)) == [1, 2, 3]
