@@ -17,13 +17,18 @@ import pytest
 
 import contest as app
 from contest import Disk, LogCorrupt, Refused, verify
-from tests.test_keep import PERSON, data, files_with, fill, run, run_on_a_terminal, state_of
+from tests.test_keep import PERSON, files_with, fill, run, run_on_a_terminal, state_of
 
 NOT_YET = "the server does not yet "
 
 
 def not_yet(what: str):
     return pytest.mark.xfail(strict=True, reason=NOT_YET + what)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return tmp_path / "data"
 
 
 def collectors(folder: Path) -> list[str]:
