@@ -1986,6 +1986,12 @@ def erased_seqs(disk: Disk, tree: Path) -> list[int]:
     return read_own(disk, tree / "erased.json", list) if disk.exists(tree / "erased.json") else []
 
 
+def segment_paths(disk: Disk, tree: Path) -> list[Path]:
+    """The segments of a tree, in order."""
+    names = disk.names(tree / "wal") if disk.exists(tree / "wal") else []
+    return [tree / "wal" / name for name in names if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
+
+
 class Reader:
     """Reads a tree's segments in order and checks all that docs/log-format.md promises. Changes nothing.
 
@@ -1995,8 +2001,7 @@ class Reader:
 
     def __init__(self, disk: Disk, tree: Path):
         self.disk, self.tree = disk, tree
-        names = disk.names(tree / "wal") if disk.exists(tree / "wal") else []
-        self.segments = [tree / "wal" / name for name in names if re.fullmatch(r"wal-\d{16}\.jsonl", name)]
+        self.segments = segment_paths(disk, tree)
         self._epoch, self._seq, self._hash = Head("", 0, ZERO_HASH)
         self.size, self.tail = 0, None
         self.lines_in_last = 0
@@ -2105,7 +2110,7 @@ class Log:
                 self._take(self.path, self.head)
         except OSError as why:
             if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE):
-                raise _disk_full(why) from why
+                raise disk_refuses(why) from why
             if why.errno in (errno.EACCES, errno.EPERM):
                 raise NotOurs(f"{why.filename or self.folder} is not ours to write: we are user {os.getuid()}.") from why
             raise SyncFailed(f"{self.folder}: the log cannot be begun ({why}).") from why
@@ -2184,7 +2189,7 @@ class Log:
                 self.disk.sync(self._fd)
             except OSError as worse:
                 raise SyncFailed(f"{self.path}: a half-written line cannot be taken back ({worse}).") from why
-            raise _disk_full(why) from why
+            raise disk_refuses(why) from why
 
     def begin_after_erasure(self) -> None:
         """Begin a new segment, so that none that may have to be written again is open."""
@@ -2211,7 +2216,7 @@ class Log:
             self._fd = -1
 
 
-def _disk_full(why: OSError) -> Refused:
+def disk_refuses(why: OSError) -> Refused:
     return Refused("disk_full", f"The disk does not take more ({os.strerror(why.errno or 0)}).", 507)
 
 
@@ -2269,9 +2274,9 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     for path, offset, line in reader:
         if (seq := line.seq) in wanted and wanted[seq].hash == line.hash:
             places[seq] = (reader.segments.index(path), offset)
-    said = check_end(disk, folder, reader)
+    said = check_end(reader, noted_head(disk, folder))
     log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
-    noted = _noted_head(disk, folder)
+    noted = noted_head(disk, folder)
     in_peace = noted and noted["segment"] == log.path.name and noted["size"] == reader.size and not reader.tail
     if not in_peace and reader.lines_in_last:
         log.must_begin = "unclean"
@@ -2279,9 +2284,8 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
     return Recovered(log, snapshot, said, reader.segments, places[snapshot[0].seq] if snapshot else (0, 0))
 
 
-def check_end(disk: Disk, folder: Path, reader: Reader) -> list[str]:
+def check_end(reader: Reader, noted: dict | None) -> list[str]:
     """Hold the end of the log against HEAD; returns what people should be told."""
-    noted = _noted_head(disk, folder)
     if noted and noted["epoch"] == reader.head.epoch and noted["seq"] > reader.head.seq:
         raise LogCorrupt(f"{reader.segments[-1].name}: the log ends at seq {reader.head.seq}, but seq {noted['seq']} had been "
                          f"confirmed. A backup that reaches seq {noted['seq']} holds the rest.")
@@ -2309,7 +2313,7 @@ def _settle(disk: Disk, path: Path) -> None:
         disk.close(fd)
 
 
-def _noted_head(disk: Disk, folder: Path) -> dict | None:
+def noted_head(disk: Disk, folder: Path) -> dict | None:
     path = folder / "HEAD"
     advice = "It only guards the log's end: if `verify` finds no other fault, remove it."
     return read_own(disk, path, dict, "epoch", "seq", "segment", "size", advice=advice) if disk.exists(path) else None
@@ -2419,6 +2423,9 @@ def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int,
 
 _PHOTO_NAME = re.compile(r"[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
 TREE_FILES = ("secret.json", "contest.json", "erased.json")
+#: What a kill may leave of an upload, of a backup, and of a restore that was never ordered.
+LEFTOVERS = ("restoring-upload", "backups/.making", "restoring")
+MANIFEST_BYTES = 64 << 20  # most of a manifest: half a million photos
 _ARCHIVED = re.compile(r"manifest\.json|secret\.json|contest\.json|erased\.json|wal/wal-\d{16}\.jsonl"
                        r"|photos/[0-9a-f]{2}/[0-9a-f]{32}-(large|thumb|stencil)\.(jpg|webp)")
 
@@ -2440,9 +2447,18 @@ def tree_photos(disk: Disk, tree: Path) -> list[Path]:
     return [folder / shelf / name for shelf in shelves for name in disk.names(folder / shelf) if _PHOTO_NAME.fullmatch(name)]
 
 
-def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozenset()) -> list[str]:
-    """Give every photo of a tree a second name in another; returns their names. Photos never change, so no copy is needed."""
-    names, made = [], set()
+def length(disk: Disk, path: Path) -> int:
+    """The size of a file in bytes."""
+    fd = disk.open_read(path)
+    try:
+        return disk.size(fd)
+    finally:
+        disk.close(fd)
+
+
+def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozenset()) -> list[Path]:
+    """Give every photo of a tree a second name in another; returns the new ones. Photos never change, so no copy is needed."""
+    links, made = [], set()
     for path in tree_photos(disk, old):
         shelf = new / "photos" / path.parent.name
         if path.name in left_out:
@@ -2452,10 +2468,20 @@ def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozense
             made.add(shelf)
         if not disk.exists(shelf / path.name):
             disk.link(path, shelf / path.name)
-        names.append(path.name)
+        links.append(shelf / path.name)
     for shelf in made:
         disk.sync_folder(shelf)
-    return names
+    return links
+
+
+def _sums(disk: Disk, photos: list[Path], known: Mapping[str, dict]) -> dict[str, dict]:
+    """{name: {"size", "sha256"}} of photos. What an earlier manifest knows is not read again: they never change."""
+    sums = {}
+    for path in photos:
+        sums[path.name] = found = dict(known.get(path.name, ()))
+        if not found:
+            deque(hashed(disk.pieces(path), found), maxlen=0)
+    return sums
 
 
 def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str,
@@ -2478,9 +2504,9 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     for name, path, size in sources:
         replace_file(disk, making / name, hashed(disk.pieces(path, size), files.setdefault(name, {})))
     manifest = {"contest": 1, "why": why, "epoch": head.epoch, "seq": head.seq, "hash": head.hash, "files": files,
-                "photos": link_photos(disk, folder, making)}
+                "photos": _sums(disk, link_photos(disk, folder, making), _known_sums(disk, folder))}
     replace_file(disk, making / "manifest.json", [orjson.dumps(manifest)])
-    check_backup(disk, making)
+    check_backup(disk, making, deep=False)
     known = backup_names(disk, folder)
     taken = known + (_backups_in(disk, place) if place and disk.exists(place) else [])
     name = f"{1 + max((int(each[:6]) for each in taken), default=0):06d}-{head.seq}-{why}"
@@ -2489,6 +2515,14 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     for old in [each for each in known if each not in spared][:max(0, len(known) + 1 - keep)]:
         _let_go_of(disk, backups / old, making)
     return name
+
+
+def _known_sums(disk: Disk, folder: Path) -> Mapping[str, dict]:
+    """The photos of the newest backup, as its manifest has them."""
+    for name in backup_names(disk, folder)[-1:]:
+        with contextlib.suppress(LogCorrupt, OSError):
+            return read_manifest(disk, folder / "backups" / name)["photos"]
+    return {}
 
 
 def _let_go_of(disk: Disk, tree: Path, aside: Path) -> None:
@@ -2508,23 +2542,40 @@ def _backups_in(disk: Disk, place: Path) -> list[str]:
     return [name for name in names if re.fullmatch(r"\d{6}-\d+-[a-z]+", name)]
 
 
-def check_backup(disk: Disk, tree: Path) -> dict:
+def read_manifest(disk: Disk, tree: Path) -> dict:
+    """What a backup says of itself: {"contest", "why", "epoch", "seq", "hash", "files", "photos"}.
+
+    errors   LogCorrupt where it is not what we write
+    """
+    manifest = read_own(disk, tree / "manifest.json", dict, "epoch", "seq", "hash", "files", "photos", advice="Another backup may be whole.")
+    kinds = (str, int, str, dict, dict)
+    sums = [each for name in ("files", "photos") if isinstance(manifest[name], dict) for each in manifest[name].values()]
+    whole = all(type(manifest[name]) is kind for name, kind in zip(("epoch", "seq", "hash", "files", "photos"), kinds))
+    whole = whole and all(isinstance(each, dict) and set(each) == {"size", "sha256"} for each in sums)
+    if not whole:
+        raise LogCorrupt(f"{tree.name}: its manifest is not that of a backup.")
+    return manifest
+
+
+def check_backup(disk: Disk, tree: Path, deep: bool = True) -> dict:
     """The manifest of a backup whose every file was read and found whole.
 
+    deep     whether photos are read too; else only their sizes are looked at, since they never change
     errors   LogCorrupt naming the file that is not
     """
     try:
-        manifest = orjson.loads(disk.read(tree / "manifest.json"))
-        for name, kept in manifest["files"].items():
-            found: dict = {}
-            deque(hashed(disk.pieces(tree / name), found), maxlen=0)
+        manifest = read_manifest(disk, tree)
+        there = {path.name: path for path in tree_photos(disk, tree)}
+        for name, kept in [*manifest["files"].items(), *manifest["photos"].items()]:
+            found = {"size": -1}
+            if name in manifest["files"] or (deep and name in there):
+                deque(hashed(disk.pieces(there.get(name, tree / name)), found), maxlen=0)
+            elif name in there:
+                found = kept | {"size": length(disk, there[name])}
             if found != kept:
-                raise LogCorrupt(f"{tree.name}: {name} is not what was backed up.")
-        names = {path.name for path in tree_photos(disk, tree)}
-    except (OSError, ValueError, KeyError) as why:
+                raise LogCorrupt(f"{tree.name}: {name} is {'missing' if found['size'] < 0 else 'not what was backed up'}.")
+    except OSError as why:
         raise LogCorrupt(f"{tree.name}: the backup is not whole ({why}).") from why
-    if missing := set(manifest["photos"]) - names:
-        raise LogCorrupt(f"{tree.name}: photo {min(missing)} and {len(missing) - 1} more are missing.")
     reader = Reader(disk, tree)
     deque(reader, maxlen=0)
     if reader.head != Head(manifest["epoch"], manifest["seq"], manifest["hash"]) or reader.tail:
@@ -2532,28 +2583,43 @@ def check_backup(disk: Disk, tree: Path) -> dict:
     return manifest
 
 
+def key_of(disk: Disk, tree: Path) -> str:
+    """The key of a tree's contest in hex; "" where it cannot be read."""
+    with contextlib.suppress(LogCorrupt, OSError):
+        key = read_own(disk, tree / "secret.json", dict, "key")["key"]
+        return key if isinstance(key, str) else ""
+    return ""
+
+
 def copy_backup(disk: Disk, tree: Path, place: Path, keep: int = 12) -> None:
     """Copy a backup to a second place, a stick or a mounted folder: photos once, then only new ones; checked there."""
     target, making = place / tree.name, place / f".{tree.name}"
     if disk.exists(target):
         return
-    disk.remove_tree(making)
+    _clear_half_made(disk, place)
     ensure_folder(disk, making / "wal")
-    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    manifest = read_manifest(disk, tree)
     for name in (*manifest["files"], "manifest.json"):
         replace_file(disk, making / name, disk.pieces(tree / name))
     for path in tree_photos(disk, tree):
-        shelf = place / "photos" / path.parent.name
-        ensure_folder(disk, shelf)
-        if not disk.exists(shelf / path.name):
-            replace_file(disk, shelf / path.name, disk.pieces(path))
+        there = place / "photos" / path.parent.name / path.name
+        ensure_folder(disk, there.parent)
+        if not disk.exists(there) or length(disk, there) != length(disk, path):
+            replace_file(disk, there, disk.pieces(path))
     others = {path.name for path in tree_photos(disk, place)} - set(manifest["photos"])
     link_photos(disk, place, making, frozenset(others))
-    check_backup(disk, making)
+    check_backup(disk, making, deep=False)
     disk.rename(making, target)
     disk.sync_folder(place)
     for old in _backups_in(disk, place)[:-keep]:
         _let_go_of(disk, place / old, making)
+
+
+def _clear_half_made(disk: Disk, place: Path) -> None:
+    """Remove what a kill or a pulled stick left of copies."""
+    for name in disk.names(place):
+        if re.fullmatch(r"\.\d{6}-\d+-[a-z]+", name):
+            disk.remove_tree(place / name)
 
 
 def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
@@ -2576,7 +2642,7 @@ def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
             return whole
 
     sink = Sink()
-    manifest = orjson.loads(disk.read(tree / "manifest.json"))
+    manifest = read_manifest(disk, tree)
     names = ["manifest.json", *manifest["files"], *(f"photos/{p.parent.name}/{p.name}" for p in tree_photos(disk, tree))]
     with zipfile.ZipFile(sink, "w", allowZip64=True) as zipped:
         for name in names:
@@ -2589,28 +2655,42 @@ def archive(disk: Disk, tree: Path) -> Iterator[bytes]:
 
 def tree_bytes(disk: Disk, tree: Path) -> int:
     """The bytes of a backup's files: the size of its archive but for what a zip adds to each name."""
-    manifest = orjson.loads(disk.read(tree / "manifest.json"))
-    return sum(each["size"] for each in manifest["files"].values()) + sum(path.stat().st_size for path in tree_photos(disk, tree))
+    manifest = read_manifest(disk, tree)
+    return sum(each["size"] for name in ("files", "photos") for each in manifest[name].values())
 
 
 def unpack(disk: Disk, file: Path, into: Path, tell: Callable[[str, int, int], None] = untold) -> None:
-    """Unpack an archive into a new tree; only names that a backup has are taken.
+    """Unpack an archive into a new tree: only names that a backup has, each as large as the manifest says and no larger.
 
     errors   Refused `not_a_backup`
     """
     disk.remove_tree(into)
+    ensure_folder(disk, into)
     try:
         with zipfile.ZipFile(file) as zipped:
-            for done, name in enumerate(zipped.namelist(), 1):
-                if not _ARCHIVED.fullmatch(name):
-                    raise Refused("not_a_backup", f"This file holds {name[:80]}, which no backup has.")
-                ensure_folder(disk, (into / name).parent)
-                with zipped.open(name) as source:
-                    replace_file(disk, into / name, iter(lambda source=source: source.read(1 << 20), b""))
-                tell("files", done, len(zipped.namelist()))
-    except (zipfile.BadZipFile, EOFError, ValueError, zlib.error) as why:
+            members = {member.filename: member for member in zipped.infolist()}
+            _unpack_one(disk, zipped, members["manifest.json"], into, MANIFEST_BYTES)
+            manifest = read_manifest(disk, into)
+            sizes = {name: each["size"] for name, each in manifest["files"].items()}
+            sizes |= {f"photos/{name[:2]}/{name}": each["size"] for name, each in manifest["photos"].items()}
+            if len(members) < len(zipped.infolist()) or set(members) != {"manifest.json", *sizes}:
+                raise ValueError("it does not hold what its manifest says")
+            for done, name in enumerate(sizes, 1):
+                _unpack_one(disk, zipped, members[name], into, sizes[name])
+                tell("files", done, len(sizes))
+    except (zipfile.BadZipFile, LogCorrupt, EOFError, KeyError, ValueError, zlib.error) as why:
         disk.remove_tree(into)
         raise Refused("not_a_backup", f"This file is no backup of a contest ({why}).") from why
+
+
+def _unpack_one(disk: Disk, zipped: zipfile.ZipFile, member: zipfile.ZipInfo, into: Path, most: int) -> None:
+    """One file of an archive. Its size is believed: zipfile reads no more than it says."""
+    plain_zip = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not member.flag_bits & 1
+    if not _ARCHIVED.fullmatch(member.filename) or not plain_zip or member.file_size > most:
+        raise ValueError(f"{member.filename[:80]} is nothing that a backup has")
+    ensure_folder(disk, (into / member.filename).parent)
+    with zipped.open(member) as source:
+        replace_file(disk, into / member.filename, iter(lambda: source.read(1 << 20), b""))
 
 
 # Restore: the new tree is staged, then the old one is moved beside and the new one in. A crash in between is finished at the next start.
@@ -2618,13 +2698,15 @@ def unpack(disk: Disk, file: Path, into: Path, tell: Callable[[str, int, int], N
 _MOVED = ("wal", "snapshots", "contest.json", "HEAD", "erased.json", "photos", "secret.json", "carry.json")
 
 
-def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict, same_key: bool) -> Head:
+def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict, same_key: bool,
+                  gone: Iterable[str]) -> Head:
     """Build the tree that is to replace a data folder, in restoring/, out of a checked backup; returns where its log ends.
 
     to_seq   the last seq to bring back; None: all
     same_key whether the backup is of the contest that it replaces
     epoch    random 32 hex: whoever saw the replaced future has to fetch the state anew
     carry    what must survive the restore: kept in carry.json until the first start has made it a line of the log
+    gone     the names of photos of people who were erased since
     errors   Refused `no_such_seq`; LogCorrupt where the source is damaged
     """
     target = folder / "restoring"
@@ -2644,16 +2726,9 @@ def stage_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, ep
     replace_file(disk, target / "secret.json", disk.pieces((folder if same_key else source) / "secret.json"))
     replace_file(disk, target / "erased.json", [orjson.dumps(sorted(erased))])
     replace_file(disk, target / "carry.json", [orjson.dumps(carry)])
-    link_photos(disk, source, target, frozenset(carry.get("gone_photos", ())))
+    link_photos(disk, source, target, frozenset([*gone, *carry.get("gone_photos", ())]))
     disk.sync_folder(target)
     return last
-
-
-def _key_of(disk: Disk, tree: Path) -> str:
-    """The key of a tree's contest; "" for one that cannot be read, which is never that of a whole backup."""
-    with contextlib.suppress(LogCorrupt, OSError):
-        return read_own(disk, tree / "secret.json", dict, "key")["key"]
-    return ""
 
 
 def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, epoch: str, carry: dict) -> Head:
@@ -2662,14 +2737,18 @@ def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, 
     Nobody is brought back whom an erasure since the backup has taken out.
     """
     check_backup(disk, source)
-    same_key = _key_of(disk, folder) == _key_of(disk, source)
+    if not re.fullmatch(r"[0-9a-f]{64}", key_of(disk, source)):
+        raise LogCorrupt(f"{source.name}: there is no key in it.")
+    same_key = key_of(disk, folder) == key_of(disk, source)
     carry = carry if same_key else {}  # another contest's numbers are other people
-    last = stage_restore(disk, folder, source, to_seq, epoch, carry, same_key)
+    gone = {name for entry in carry.get("erased", ()) for name in photos_of(disk, source, entry)}
+    last = stage_restore(disk, folder, source, to_seq, epoch, carry, same_key, gone)
     for entry in carry.get("erased", ()):
         strip_private(disk, folder / "restoring", entry)
-    number = 1 + max((int(name) for name in disk.names(folder / "kept") if name.isdigit()), default=0) if disk.exists(folder / "kept") else 1
-    ensure_folder(disk, folder / "kept" / f"{number:04d}")
-    replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": f"{number:04d}", "phase": "out"})])
+    taken = [int(name) for name in disk.names(folder / "kept") if name.isdigit()] if disk.exists(folder / "kept") else []
+    kept = f"{1 + max(taken, default=0):04d}"
+    ensure_folder(disk, folder / "kept" / kept)
+    replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": kept, "phase": "out"})])
     return last
 
 
@@ -2707,47 +2786,76 @@ def trees(disk: Disk, folder: Path) -> list[Path]:
     return [folder, *(folder / "backups" / name for name in backup_names(disk, folder)), *kept]
 
 
-def strip_private(disk: Disk, tree: Path, entry: int) -> int:
+def strip_private(disk: Disk, tree: Path, entry: int, gone: frozenset = frozenset()) -> int:
     """Write a tree's segments again without the private parts of lines about an entry; returns how many there were.
 
     erased.json says first which are missing on purpose. The segment that is being written must hold none of them.
+    gone   names of photos that were removed from the tree, for a backup's manifest
     """
     count = 0
-    for path in Reader(disk, tree).segments:
+    for path in segment_paths(disk, tree):
         found = [seq for raw in disk.lines(path) if (seq := _about(raw, entry))]
         if not found:
             continue
         count += len(found)
-        replace_file(disk, tree / "erased.json", [orjson.dumps(sorted({*erased_seqs(disk, tree), *found}))])
+        known: list[int] = []
+        with contextlib.suppress(LogCorrupt):  # one that cannot be read belongs to a tree that was not whole before
+            known = erased_seqs(disk, tree)
+        replace_file(disk, tree / "erased.json", [orjson.dumps(sorted({*known, *found}))])
         replace_file(disk, path, (_bare(raw) if _about(raw, entry) else raw for raw in disk.lines(path)))
     if disk.exists(tree / "manifest.json"):
-        _renew_manifest(disk, tree)
+        _renew_manifest(disk, tree, gone)
     return count
 
 
+def _read_line(raw: bytes) -> dict | None:
+    """What a line of a segment says to everybody, unchecked; None where that cannot be read."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        public = orjson.loads(split_line(raw.rstrip(b"\n"))[1])
+        return public if isinstance(public["seq"], int) and isinstance(public["events"], list) else {"seq": 0, "events": []}
+    return {"seq": 0, "events": []} if b'{"contest":' in raw[:48] else None
+
+
 def _about(raw: bytes, entry: int) -> int:
-    """The seq of a line that holds something private about an entry, 0 for any other line."""
-    _, shown, hidden = split_line(raw[:-1])
-    if not hidden:
-        return 0
-    public = orjson.loads(shown)
-    return public["seq"] if any(event.get("entry") == entry for event in public["events"]) else 0
+    """The seq of a line that holds something private about an entry, 0 for any other line.
+
+    A damaged line may be about anybody: -1, for its seq is not known.
+    """
+    public = _read_line(raw)
+    if public is None:
+        return -1 if len(raw) > 34 else 0
+    private = split_line(raw.rstrip(b"\n"))[2]
+    return public["seq"] if private and any(event.get("entry") == entry for event in public["events"]) else 0
 
 
 def _bare(raw: bytes) -> bytes:
-    digest, shown, _ = split_line(raw[:-1])
-    return f"{digest} ".encode() + shown + b"\n"
+    """A line without its private part; of a damaged one, where that cannot be told apart, the hash alone."""
+    digest, shown, _ = split_line(raw.rstrip(b"\n"))
+    return digest.encode() + b" " + (shown if _read_line(raw) else b"") + b"\n"
 
 
-def _renew_manifest(disk: Disk, tree: Path) -> None:
-    """Let a backup's manifest say what its files are after an erasure; snapshots, which hold names, are gone from it."""
+def photos_of(disk: Disk, tree: Path, entry: int) -> list[str]:
+    """The names of the photo files that a tree's lines name for an entry."""
+    lines = (_read_line(raw) for path in segment_paths(disk, tree) for raw in disk.lines(path) if b'"photos":[{' in raw)
+    events = [event for line in lines if line for event in line["events"] if event.get("entry") == entry]
+    return [photo[size] for event in events for photo in event.get("photos", ()) for size in ("large", "thumb", "stencil")]
+
+
+def _renew_manifest(disk: Disk, tree: Path, gone: frozenset) -> None:
+    """Let a backup's manifest say what an erasure, perhaps one before a crash, wrote again: its log. Its snapshot holds names.
+
+    Nothing else is read anew: what was damaged before must not look whole afterwards, and the log has its chain for that.
+    """
     disk.remove(tree / "contest.json")
-    manifest = orjson.loads(disk.read(tree / "manifest.json"))
-    files: dict[str, dict] = {}
-    for name in {*manifest["files"], "erased.json"} - {"contest.json"}:
-        if disk.exists(tree / name):
-            deque(hashed(disk.pieces(tree / name), files.setdefault(name, {})), maxlen=0)
-    photos = [path.name for path in tree_photos(disk, tree)]
+    try:
+        manifest = read_manifest(disk, tree)
+    except LogCorrupt:  # no backup any more, but it must not keep the person either
+        return
+    files = {name: kept for name, kept in manifest["files"].items() if name != "contest.json"}
+    for name in [f"wal/{path.name}" for path in segment_paths(disk, tree)] + ["erased.json"] * disk.exists(tree / "erased.json"):
+        files[name] = {}
+        deque(hashed(disk.pieces(tree / name), files[name]), maxlen=0)
+    photos = {name: kept for name, kept in manifest["photos"].items() if name not in gone}
     replace_file(disk, tree / "manifest.json", [orjson.dumps(manifest | {"files": files, "photos": photos})])
 
 
@@ -2767,36 +2875,51 @@ def erase_in_place(disk: Disk, place: Path, erased: Mapping[int, Iterable[str]])
 
     erased   {entry: names of its photos}
     """
-    done = set(read_own(disk, place / "erased-here.json", list)) if disk.exists(place / "erased-here.json") else set()
+    done: set[int] = set()
+    if disk.exists(place / "erased-here.json"):
+        with contextlib.suppress(LogCorrupt):  # then all is done again: twice is as good as once
+            done = set(read_own(disk, place / "erased-here.json", list))
+    _clear_half_made(disk, place)
     for entry, photos in erased.items():
         if entry in done:
             continue
         for tree in (place, *(place / name for name in _backups_in(disk, place))):
-            _remove_photos(disk, tree, frozenset(photos))
-            if disk.exists(tree / "wal"):
-                disk.remove(tree / "contest.json")
-                strip_private(disk, tree, entry)
-                disk.sync_folder(tree / "wal")
-            disk.sync_folder(tree)
+            _erase_in_tree(disk, tree, entry, frozenset(photos))
     if set(erased) - done:
         replace_file(disk, place / "erased-here.json", [orjson.dumps(sorted({*done, *erased}))])
 
 
-def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]) -> None:
-    """Take a person's private parts and photos out of every tree under a data folder, and what a torn write left."""
-    gone = frozenset(photos)
-    for tree in trees(disk, folder):
-        _remove_photos(disk, tree, gone)
-        if tree != folder:
-            disk.remove(tree / "contest.json")
-            disk.remove_tree(tree / "snapshots")
-        strip_private(disk, tree, entry)
-        # Also where nothing was found: a crash may have come between an earlier try's rename and its sync.
-        for each in (tree / "wal", tree):
+def _erase_in_tree(disk: Disk, tree: Path, entry: int, gone: frozenset) -> None:
+    """Photos, private parts, and in a tree that nobody writes the snapshots."""
+    _remove_photos(disk, tree, gone)
+    disk.remove(tree / "contest.json")
+    disk.remove_tree(tree / "snapshots")
+    strip_private(disk, tree, entry, gone)
+    # Also where nothing was found: a crash may have come between an earlier try's rename and its sync.
+    for each in (tree / "wal", tree):
+        if disk.exists(each):
             disk.sync_folder(each)
-    disk.remove_tree(folder / "quarantine")
-    disk.remove_tree(folder / "restoring")
+
+
+def erase_everywhere(disk: Disk, folder: Path, entry: int, photos: Iterable[str]) -> None:
+    """Take a person's private parts and photos out of every tree of this contest under a data folder, and what kills left.
+
+    A tree of another contest is left alone: its numbers are other people.
+    """
+    own = key_of(disk, folder)
+    for tree in trees(disk, folder):
+        if key_of(disk, tree) in (own, ""):
+            _erase_in_tree(disk, tree, entry, frozenset(photos))
+    for leftover in ("quarantine", *LEFTOVERS):
+        disk.remove_tree(folder / leftover)
     disk.sync_folder(folder)
+
+
+def is_known(disk: Disk, folder: Path, entry: int) -> bool:
+    """Whether any tree of this contest under a data folder still holds something private about an entry."""
+    own = key_of(disk, folder)
+    return any(_about(raw, entry) > 0 for tree in trees(disk, folder) if key_of(disk, tree) == own
+               for path in segment_paths(disk, tree) for raw in disk.lines(path))
 
 
 class FolderLock:
@@ -4502,6 +4625,48 @@ class Desk:
             in_pool(self._pool, self.log.note_head)
 
 
+class SecondPlace:
+    """A folder of this contest's own on another disk, made when that is there: a stick, a mounted folder."""
+
+    def __init__(self, keeper: Keeper, place: Path):
+        self.place, self._keeper = place, keeper
+        self.fault = ""  # a sentence while it cannot be written, or is no second place at all
+
+    def take(self, name: str) -> None:
+        """Copy a backup there; first erase whom it still holds."""
+        keeper, place = self._keeper, self.place
+        try:
+            if not place.parent.is_dir():
+                raise OSError(errno.ENOENT, "it is not there")
+            in_pool(keeper.pool, ensure_folder, keeper.disk, place)
+            in_pool(keeper.pool, erase_in_place, keeper.disk, place, dict(keeper.desk.state.erased))
+            in_pool(keeper.pool, copy_backup, keeper.disk, keeper.folder / "backups" / name, place)
+            keeper.note_copy(str(place / name))
+            # Also the empty mount point of a stick that is not plugged in.
+            same_disk = place.stat().st_dev == keeper.folder.stat().st_dev
+            self.fault = f"The second place {place.parent} lies on the contest's own disk." if same_disk else ""
+        except (OSError, ContestError) as why:
+            self._say(f"did not take the backup ({why}).")
+
+    def erase(self, erased: Mapping[int, Iterable[str]]) -> None:
+        """Erase people there, too, where it can be reached; else it is done before it takes the next backup."""
+        if self.place.is_dir():
+            try:
+                erase_in_place(self._keeper.disk, self.place, erased)
+            except (OSError, ContestError) as why:
+                self._say(f"keeps whom it should not ({why}).")
+
+    def has_erased(self, entry: int) -> bool:
+        """Whether nobody will find that person there any more."""
+        with contextlib.suppress(OSError, LogCorrupt):
+            return entry in read_own(self._keeper.disk, self.place / "erased-here.json", list)
+        return False
+
+    def _say(self, what: str) -> None:
+        self.fault = f"The second place {self.place} {what}"
+        print(f"contest.py: {self.fault}", file=sys.stderr, flush=True)
+
+
 class Keeper:
     """Keeps what a contest needs beside its log: snapshots and backups on time, and an eye on stray photos.
 
@@ -4515,11 +4680,24 @@ class Keeper:
     def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: Path | None = None):
         """second_place   a folder of this contest's own in the second place, made when the place is there"""
         self.desk, self.log_pool, self.pool, self.folder = desk, log_pool, pool, folder
-        self.place, self.disk = second_place, desk.log.disk
+        self.disk, self.second = desk.log.disk, SecondPlace(self, second_place) if second_place else None
         self.one_at_a_time = gevent.lock.BoundedSemaphore(1)
-        self._backed_up = self._snapshot_at = desk.state.seq
+        self.orders = gevent.lock.BoundedSemaphore(1)  # restores and erasures: each goes through all trees
+        self._backed_up, self._snapshot_at = self._newest_backup(), desk.state.seq
+        self.unsettled: Callable[[], None] | None = None  # what the start could not finish, see `settle`
         self._greenlet: gevent.Greenlet | None = None
-        self.second_place_fault = ""  # a sentence while the second place cannot be written
+
+    def _newest_backup(self) -> tuple[str, int]:
+        """The epoch and seq that the newest backup reaches; what came between it and a kill is still to be backed up."""
+        for name in backup_names(self.disk, self.folder)[-1:]:
+            with contextlib.suppress(LogCorrupt, OSError):
+                manifest = read_manifest(self.disk, self.folder / "backups" / name)
+                return manifest["epoch"], manifest["seq"]
+        return self.desk.state.epoch, 0
+
+    @property
+    def _is_backed_up(self) -> bool:
+        return (self.desk.state.epoch, self.desk.state.seq) == self._backed_up
 
     def start(self) -> None:
         """Begin to look after things, every ten seconds."""
@@ -4529,25 +4707,27 @@ class Keeper:
         """Make the last backup if there is anything new."""
         if self._greenlet:
             self._greenlet.kill()
-        if self.desk.state.seq != self._backed_up and not self.desk.read_only:
-            self._quietly(lambda: self.backup("stop"))
+        if not self._is_backed_up and not self.desk.read_only:
+            self.quietly(lambda: self.backup("stop"))
 
     def _look_for_ever(self) -> None:
-        self._quietly(self.sweep)
+        self.quietly(self.sweep)
         last = time.monotonic()
         while True:
             gevent.sleep(10)
+            if self.unsettled:
+                self.quietly(self.unsettled)
             seq = self.desk.state.seq
             if seq - self._snapshot_at >= max(self.SNAPSHOT_LINES, seq // 20):  # a long log's snapshot takes its time
                 self._snapshot_at = seq
-                self._quietly(self.desk.snapshot)
-            if seq != self._backed_up and time.monotonic() - last >= self.BACKUP_SECONDS:
+                self.quietly(self.desk.snapshot)
+            if not self._is_backed_up and time.monotonic() - last >= self.BACKUP_SECONDS:
                 last = time.monotonic()
-                self._quietly(lambda: self.backup("timer"))
-                self._quietly(self.sweep)
+                self.quietly(lambda: self.backup("timer"))
+                self.quietly(self.sweep)
 
     @staticmethod
-    def _quietly(work: Callable) -> None:
+    def quietly(work: Callable) -> None:
         """Do what the contest can go on without; say on stderr what failed."""
         try:
             work()
@@ -4563,30 +4743,14 @@ class Keeper:
         with self.one_at_a_time:
             head, segments = in_pool(self.log_pool, self.desk.log.mark)
             try:
-                name = in_pool(self.pool, make_backup, self.disk, self.folder, head, segments, why, self.place,
-                               frozenset([spared]))
+                name = in_pool(self.pool, make_backup, self.disk, self.folder, head, segments, why,
+                               self.second.place if self.second else None, frozenset([spared]))
             except (OSError, LogCorrupt) as fault:
                 raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
-            self._backed_up = head.seq
-            self._copy_to_second_place(name)
+            self._backed_up = head.epoch, head.seq
+            if self.second:
+                self.second.take(name)
             return name
-
-    def _copy_to_second_place(self, name: str) -> None:
-        if self.place is None:
-            return
-        try:
-            if not self.place.parent.is_dir():
-                raise OSError(errno.ENOENT, "it is not there")
-            in_pool(self.pool, ensure_folder, self.disk, self.place)
-            in_pool(self.pool, erase_in_place, self.disk, self.place, dict(self.desk.state.erased))
-            in_pool(self.pool, copy_backup, self.disk, self.folder / "backups" / name, self.place)
-            self.note_copy(str(self.place / name))
-            # Also the empty mount point of a stick that is not plugged in.
-            same_disk = self.place.stat().st_dev == self.folder.stat().st_dev
-            self.second_place_fault = f"The second place {self.place.parent} lies on the contest's own disk." if same_disk else ""
-        except (OSError, ContestError) as why:
-            self.second_place_fault = f"The second place {self.place} did not take the backup ({why})."
-            print(f"contest.py: {self.second_place_fault}", file=sys.stderr, flush=True)
 
     def rows(self) -> list[dict]:
         """The backups, newest first: [{"name", "seq", "why", "at": ms}]."""
@@ -4624,13 +4788,15 @@ class Keeper:
         return read_own(self.disk, path, list) if path.exists() else []
 
     def clear_leftovers(self) -> None:
-        """At start, before anybody uploads: remove what a kill left of uploads and of half-written photos.
+        """At start, before anybody uploads: remove what a kill left of uploads, half-written photos, backups and restores.
 
-        They are originals with all their metadata, and no entry names them.
+        They hold originals with all their metadata, and names; no entry and no erasure would find them.
         """
         photos = self.folder / "photos"
         for path in [*photos.glob("incoming/*"), *photos.glob("[0-9a-f][0-9a-f]/.*.part")]:
             self.disk.remove(path)
+        for leftover in LEFTOVERS:
+            self.disk.remove_tree(self.folder / leftover)
 
     def sweep(self) -> int:
         """Set aside photos that no entry names and that are older than a day; returns how many. A named one is never touched."""
@@ -4650,22 +4816,29 @@ def order_restore(keeper: Keeper, source: Path | str, to_seq: int | None, tell: 
     """Check a backup, its name or an archive's file, and order that the next start puts it in place; returns its last seq.
 
     Nothing is taken any more then: what came between now and the start would be lost, and its numbers given again.
-    errors   Refused `not_a_backup`, `no_such_backup`, `no_such_seq`, `backup_failed`: all goes on as before
+    errors   Refused `not_a_backup`, `no_such_backup`, `no_such_seq`, `backup_failed`, `disk_full`: all goes on as before;
+             `draining` where one is ordered already
     """
     desk, disk, pool, unpacked = keeper.desk, keeper.disk, keeper.pool, keeper.folder / "restoring-upload"
     why = "A backup is being restored: try again in a moment."
-    try:
-        if isinstance(source, Path):
-            in_pool(pool, unpack, disk, source, unpacked, tell)
-        tree = unpacked if isinstance(source, Path) else keeper.tree(source)
-        keeper.backup("restore", spared=tree.name)
-        desk.pause(why)
-        return in_pool(pool, prepare_restore, disk, keeper.folder, tree, to_seq, secrets.token_hex(16), carried_over(desk.state)).seq
-    except (ContestError, OSError) as fault:
-        desk.resume(why)
-        raise Refused("not_a_backup", str(fault)) if isinstance(fault, LogCorrupt) else fault from fault
-    finally:
-        in_pool(pool, disk.remove_tree, unpacked)
+    with keeper.orders:
+        if desk.stopped:
+            raise Refused("draining", desk.stopped, 503)
+        try:
+            if isinstance(source, Path):
+                in_pool(pool, unpack, disk, source, unpacked, tell)
+            tree = unpacked if isinstance(source, Path) else keeper.tree(source)
+            keeper.backup("restore", spared=tree.name)
+            desk.pause(why)
+            return in_pool(pool, prepare_restore, disk, keeper.folder, tree, to_seq, secrets.token_hex(16), carried_over(desk.state)).seq
+        except LogCorrupt as fault:
+            desk.resume(why)
+            raise Refused("not_a_backup", str(fault)) from fault
+        except (ContestError, OSError) as fault:
+            desk.resume(why)
+            raise fault if isinstance(fault, ContestError) else disk_refuses(fault) from fault
+        finally:
+            in_pool(pool, disk.remove_tree, unpacked)
 
 
 class Eraser:
@@ -4674,34 +4847,46 @@ class Eraser:
     def __init__(self, keeper: Keeper):
         self._keeper, self._desk, self._disk, self._folder = keeper, keeper.desk, keeper.disk, keeper.folder
         self._order = keeper.folder / "ERASING"
-        self._one_at_a_time = gevent.lock.BoundedSemaphore(1)
 
     def erase(self, entry: int, command: Command) -> list[dict]:
         """Erase the person of an entry; returns the copies out of reach that were made since it came: [{"where", "seq", "at"}].
 
+        Also somebody whom a restore has taken out of the contest, but not out of what it kept beside.
         command  ErasePerson, as the edge made it
-        errors   Refused: no such entry, a backup that cannot be made
+        errors   Refused: no such entry, a backup that cannot be made; a restore is under way
         """
-        state, place = self._desk.state, self._keeper.place
-        if entry not in state.entries:
-            raise no_such("entry", entry)
-        with self._one_at_a_time:
+        with self._keeper.orders:
+            state = self._desk.state
+            if self._desk.stopped:
+                raise Refused("draining", self._desk.stopped, 503)
+            here = entry in state.entries
+            if not here and not in_pool(self._keeper.pool, is_known, self._disk, self._folder, entry):
+                raise no_such("entry", entry)
             first = min(state.private.get(entry, (0,)))
             self._keeper.backup("erase")
-            photos = state.erased.get(entry) or [name for photo in state.entries[entry].photos for name in photo.files]
-            replace_file(self._disk, self._order, [orjson.dumps({"entry": entry, "photos": photos})])
-            self._desk.submit(command)
+            replace_file(self._disk, self._order, [orjson.dumps({"entry": entry, "photos": self._photos(state, entry)})])
+            if here:
+                self._desk.submit(command)
             self.finish()
         copies = {copy["where"]: copy for copy in self._keeper.copies()}
-        reached = f"{place}/" if place and place.is_dir() else "\0"
+        second = self._keeper.second
+        reached = f"{second.place}/" if second and second.has_erased(entry) else "\0"
         return [copy for copy in copies.values() if copy["seq"] >= first and not copy["where"].startswith(reached)]
+
+    def _photos(self, state: State, entry: int) -> list[str]:
+        """The names of an entry's photos, in whichever tree."""
+        known = {name for tree in trees(self._disk, self._folder) for name in photos_of(self._disk, tree, entry)}
+        if entry in state.entries or entry in state.erased:  # a tree of another contest gives the number to somebody else
+            own = {name for photo in state.entries[entry].photos for name in photo.files} | set(state.erased.get(entry, ()))
+            return sorted(own)
+        return sorted(known - {name for other in state.entries.values() for photo in other.photos for name in photo.files})
 
     def finish(self) -> None:
         """Take an erased person's texts and photos out of every tree; at start this goes on with what a crash interrupted."""
         if not self._order.exists():
             return
         order = read_own(self._disk, self._order, dict, "entry", "photos")
-        if order["entry"] in self._desk.state.erased:
+        if order["entry"] in self._desk.state.erased or order["entry"] not in self._desk.state.entries:
             with self._keeper.one_at_a_time:
                 in_pool(self._keeper.log_pool, self._desk.log.begin_after_erasure)
                 self._desk.forget_past()
@@ -4717,9 +4902,32 @@ class Eraser:
         erase_everywhere(self._disk, self._folder, entry, photos)
         state, head = self._desk.past.oldest
         save_snapshot(self._disk, self._folder, head, state_parts(state), SNAPSHOT_PAUSE_SECONDS)
-        place = self._keeper.place
-        if place and place.is_dir():
-            erase_in_place(self._disk, place, {entry: photos})
+        if self._keeper.second:
+            self._keeper.second.erase({entry: photos})
+
+
+def settle(keeper: Keeper, eraser: Eraser) -> None:
+    """Finish what an earlier run left: the line that a restore has to write first, an erasure, leftovers.
+
+    Until a restore's line is in, no other may come: links that were dead would live again. Where the disk has no room,
+    reads are served meanwhile, and the keeper tries again.
+    """
+    desk, carried = keeper.desk, keeper.folder / "carry.json"
+    why = "A restore waits for room on the disk."
+    keeper.unsettled = functools.partial(settle, keeper, eraser)
+    if carried.exists() and (found := read_own(keeper.disk, carried, dict)):
+        desk.resume(why)
+        try:
+            desk.submit(RestoreContest(carried=found, by="admin", at=int(time.time() * 1000), id=f"restore-{desk.state.epoch}"))
+        except Refused:
+            desk.pause(why)
+            raise
+    if desk.read_only:
+        return
+    keeper.disk.remove(carried)
+    eraser.finish()
+    keeper.clear_leftovers()
+    keeper.unsettled = None
 
 
 # --- Routes -----------------------------------------------------------------
@@ -5169,7 +5377,7 @@ def _erase_person(site: Site, ask: Ask) -> Answer:
 
 
 def _list_backups(site: Site, ask: Ask) -> Answer:
-    return Answer({"backups": site.keeper.rows(), "second_place_fault": site.keeper.second_place_fault})
+    return Answer({"backups": site.keeper.rows(), "second_place_fault": site.keeper.second.fault if site.keeper.second else ""})
 
 
 def _make_backup(site: Site, ask: Ask) -> Answer:
@@ -5877,14 +6085,7 @@ class Server:
     def begin(self) -> None:
         """Take commands; first what a restore has to carry over, and an erasure that a crash interrupted."""
         self.desk.start()
-        carried = self.folder / "carry.json"
-        if carried.exists() and (found := read_own(Disk(), carried, dict)):
-            now = int(time.time() * 1000)
-            self.desk.submit(RestoreContest(carried=found, by="admin", at=now, id=f"restore-{self.desk.state.epoch}"))
-        if not self.desk.read_only:
-            Disk().remove(carried)
-            self.site.eraser.finish()
-            self.keeper.clear_leftovers()
+        self.keeper.quietly(lambda: settle(self.keeper, self.site.eraser))
         self.keeper.start()
 
     @property
@@ -6181,22 +6382,31 @@ def connected(settings: Settings, new: bool = False) -> Contest | Client:
         return Client(url, Secret(folder, Disk()).derive("key", "local"))
 
 
+def _salvaged(disk: Disk, folder: Path) -> dict:
+    """What a restore has to carry over from a log whose chain is broken: line by line, what cannot be folded left out."""
+    state, erased = State(), set()
+    for raw in (raw for path in segment_paths(disk, folder) for raw in disk.lines(path)):
+        _, shown, hidden = split_line(raw.rstrip(b"\n"))
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            fact = fact_from_json(orjson.loads(shown), orjson.loads(hidden) if hidden else {})
+            erased |= {event.entry for event in fact.events if isinstance(event, PersonErased)}
+            state = fold(state, fact)
+    return carried_over(state) | {"erased": sorted(erased)}
+
+
 def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None, tell: Callable = untold) -> int:
     """Order the restore of a backup for a folder whose log cannot be read to its end; returns the seq it will end at.
 
     What can be read of the damaged log still says which links are dead and who was erased.
     """
-    disk, folder, state = Disk(), Path(settings.data).resolve(), State()
+    disk, folder = Disk(), Path(settings.data).resolve()
     lock = FolderLock(folder, "")
     try:
-        with contextlib.suppress(LogCorrupt, ContestError):
-            for _, _, line in Reader(disk, folder):
-                state = fold(state, fact_from_json(line.public, line.private))
         tree = folder / "backups" / str(source)
         if Path(source).suffix == ".zip":
             tree = folder / "restoring-upload"
             unpack(disk, Path(source), tree, tell)
-        last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), carried_over(state))
+        last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), _salvaged(disk, folder))
         disk.remove_tree(folder / "restoring-upload")
         return last.seq
     finally:
@@ -6216,11 +6426,12 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -
     faults: list[str] = []
     reader, state = Reader(disk, folder), State()
     try:
+        noted = noted_head(disk, folder)  # before the log: what is written meanwhile must not look lost
         for _, _, line in reader:
             state = fold(state, fact_from_json(line.public, line.private))
             if state.seq % 1000 == 0:
                 tell("log", state.seq, 0)
-        check_end(disk, folder, reader)
+        check_end(reader, noted)
     except LogCorrupt as why:
         faults.append(str(why))
     try:
@@ -6232,10 +6443,12 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -
            "torn_bytes": torn}
     photos = _verify_photos(disk, folder, state, tell)
     snapshots = [{"name": path.name, "fault": _fault_of(check_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
-    backups = []
-    for done, name in enumerate(backup_names(disk, folder), 1):
-        backups.append({"name": name, "fault": _fault_of(check_backup, disk, folder / "backups" / name)})
-        tell("backups", done, len(backup_names(disk, folder)))
+    backups, names = [], backup_names(disk, folder)
+    for done, name in enumerate(names, 1):
+        fault = _fault_of(check_backup, disk, folder / "backups" / name)
+        if not fault or name in backup_names(disk, folder):  # one that was let go of meanwhile is no fault
+            backups.append({"name": name, "fault": fault})
+        tell("backups", done, len(names))
     faults += photos["faults"] + [each["fault"] for each in snapshots + backups if each["fault"]]
     return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "faults": faults}
 
