@@ -1845,6 +1845,15 @@ def untold(what: str, done: int, total: int) -> None:
     """Progress that nobody watches: what a `tell` is where none is given."""
 
 
+def length(disk: Disk, path: Path) -> int:
+    """The size of a file in bytes."""
+    fd = disk.open_read(path)
+    try:
+        return disk.size(fd)
+    finally:
+        disk.close(fd)
+
+
 def write_all(disk: Disk, fd: int, piece: bytes) -> None:
     """Write every byte, or raise OSError. A short write is followed up until the disk says why."""
     rest = memoryview(piece)
@@ -2200,7 +2209,7 @@ class Log:
         """Where the log ends, and its segments with their durable sizes: what a backup copies while lines go on coming."""
         wal = self.folder / "wal"
         paths = [wal / name for name in self.disk.names(wal) if name.endswith(".jsonl") and wal / name <= self.path]
-        sizes = [(path, sum(map(len, self.disk.pieces(path)))) for path in paths if path != self.path]
+        sizes = [(path, length(self.disk, path)) for path in paths if path != self.path]
         return self.head, [*sizes, (self.path, self.size)]
 
     def note_head(self) -> None:
@@ -2445,15 +2454,6 @@ def tree_photos(disk: Disk, tree: Path) -> list[Path]:
     folder = tree / "photos"
     shelves = [s for s in disk.names(folder) if re.fullmatch(r"[0-9a-f]{2}", s)] if disk.exists(folder) else []
     return [folder / shelf / name for shelf in shelves for name in disk.names(folder / shelf) if _PHOTO_NAME.fullmatch(name)]
-
-
-def length(disk: Disk, path: Path) -> int:
-    """The size of a file in bytes."""
-    fd = disk.open_read(path)
-    try:
-        return disk.size(fd)
-    finally:
-        disk.close(fd)
 
 
 def link_photos(disk: Disk, old: Path, new: Path, left_out: frozenset = frozenset()) -> list[Path]:
@@ -2758,6 +2758,8 @@ def finish_restore(disk: Disk, folder: Path) -> None:
         return
     intent = read_own(disk, folder / "RESTORE", dict, "kept", "phase")
     kept, staged = folder / "kept" / intent["kept"], folder / "restoring"
+    if intent["phase"] == "out" and not disk.exists(staged / "wal"):
+        raise LogCorrupt(f"{folder}: RESTORE orders a restore, but what it staged is gone. Nothing was changed; remove RESTORE to go on as before.")
     if intent["phase"] == "out":
         _move(disk, folder, kept)
         replace_file(disk, folder / "RESTORE", [orjson.dumps(intent | {"phase": "in"})])
@@ -4673,7 +4675,7 @@ class Keeper:
     Everything runs in a thread of `pool`, never the log's, so that commits go on meanwhile. Belongs to the desk's hub.
     """
 
-    BACKUP_SECONDS = 600
+    BACKUP_SECONDS, LOOK_SECONDS = 600, 10
     SNAPSHOT_LINES = 10_000
     STRAY_SECONDS = 24 * 3600
 
@@ -4700,7 +4702,7 @@ class Keeper:
         return (self.desk.state.epoch, self.desk.state.seq) == self._backed_up
 
     def start(self) -> None:
-        """Begin to look after things, every ten seconds."""
+        """Begin to look after things."""
         self._greenlet = gevent.spawn(self._look_for_ever)
 
     def stop(self) -> None:
@@ -4714,7 +4716,7 @@ class Keeper:
         self.quietly(self.sweep)
         last = time.monotonic()
         while True:
-            gevent.sleep(10)
+            gevent.sleep(self.LOOK_SECONDS)
             if self.unsettled:
                 self.quietly(self.unsettled)
             seq = self.desk.state.seq

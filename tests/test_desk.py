@@ -129,6 +129,49 @@ def test_a_full_disk_refuses_with_507_serves_reads_and_goes_on_by_itself(opened)
     assert one.desk.submit(add("Back")).seq == 2 and not one.desk.read_only
 
 
+def test_a_full_disk_is_forgotten_in_a_quiet_moment_once_there_is_room_though_nobody_asks(opened):
+    disk = Failing()
+    one = opened(disk=disk)
+    disk.room = 10
+    with pytest.raises(Refused):
+        one.desk.submit(add())
+    gevent.sleep(2.5)  # a quiet moment without room
+    assert one.desk.read_only
+    disk.room = 10 ** 6
+    with gevent.Timeout(15):
+        while one.desk.read_only:
+            gevent.sleep(0.05)
+    assert one.desk.submit(add()).seq == 1
+
+
+class ReadOnly(app.Disk):
+    """A real disk that is mounted so that nobody may write."""
+
+    writable = False
+
+    def open_append(self, path):
+        if not self.writable:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return super().open_append(path)
+
+
+@pytest.mark.parametrize("ended_in_peace", [True, False])
+def test_a_disk_that_cannot_be_written_at_the_start_serves_reads_and_says_why_until_it_can(opened, tmp_path, ended_in_peace):
+    one = opened()
+    one.desk.submit(add())
+    one.close()
+    if not ended_in_peace:
+        (tmp_path / "data" / "HEAD").unlink()
+    disk = ReadOnly()
+    two = opened(disk=disk)
+    assert "sleeve" in two.desk.state.categories and "Read-only" in two.desk.read_only
+    with pytest.raises(Refused) as no:
+        two.desk.submit(add("Back"))
+    assert no.value.status == 507
+    disk.writable = True
+    assert two.desk.submit(add("Back")).seq == 2 and not two.desk.read_only
+
+
 def test_a_failed_sync_says_unknown_and_ends_the_server(opened):
     disk = Failing()
     one = opened(disk=disk)

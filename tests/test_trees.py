@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import lzma
+import os
 import shutil
 import threading
 import time
@@ -82,17 +83,26 @@ def test_a_restore_that_is_refused_after_another_was_ordered_leaves_that_one_alo
     assert collectors(data) == EVERYBODY
 
 
-def test_two_restores_at_once_leave_one_of_both(data, photo):
+def test_a_restore_that_is_refused_while_another_is_ordered_leaves_that_one_alone(data, photo, monkeypatch):
+    """Both had begun; the one to a seq that there is not is at its staging when the other is ordered."""
+    stage = app.stage_restore
+
+    def slow(*arguments):
+        until = time.monotonic() + 3
+        while arguments[3] == 999 and not (data / "RESTORE").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        return stage(*arguments)
     with app.open(data) as c:
         fill(c, photo, 2)
         name = c.backup()
-        both = [gevent.spawn(c.restore, name, to_seq) for to_seq in (None, 4)]
+        monkeypatch.setattr(app, "stage_restore", slow)
+        both = [gevent.spawn(c.restore, name, to_seq) for to_seq in (None, 999)]
         gevent.joinall(both, timeout=15)
-        assert any(each.successful() for each in both)
-    assert collectors(data) in (EVERYBODY, EVERYBODY[:2]) and verify(data)["ok"]
+        assert both[0].successful() and isinstance(both[1].exception, Refused)
+    assert collectors(data) == EVERYBODY
 
 
-def test_backups_restores_and_taps_at_once_leave_whole_backups(data, photo):
+def test_backups_and_taps_at_once_leave_whole_backups(data, photo):
     with app.open(data) as c:
         fill(c, photo, 2)
         at_once = [gevent.spawn(c.backup) for _ in range(4)] + [gevent.spawn(c.add_category, f"C{n}") for n in range(8)]
@@ -101,6 +111,19 @@ def test_backups_restores_and_taps_at_once_leave_whole_backups(data, photo):
         for name in [each.value for each in at_once[:4]]:
             assert app.check_backup(Disk(), data / "backups" / name)["seq"] >= 6
     assert verify(data)["ok"]
+
+
+def test_a_key_that_is_gone_is_never_made_anew_beside_a_log(data):
+    """Every link, card and cookie hangs on it."""
+    with app.open(data) as c:
+        c.add_category("Sleeve")
+        name = c.backup()
+    (data / "secret.json").unlink()
+    with pytest.raises(LogCorrupt, match="secret.json is missing"):
+        app.open(data)
+    assert not (data / "secret.json").exists()
+    shutil.copy(data / "backups" / name / "secret.json", data / "secret.json")
+    assert state_of(data)["categories"][0]["id"] == "sleeve"
 
 
 # What a kill left.
@@ -369,6 +392,18 @@ def test_an_odd_archive_is_refused_and_changes_nothing(data, photo, tmp_path, ma
     assert collectors(data) == EVERYBODY and not (data / "restoring-upload").exists()
 
 
+@pytest.mark.parametrize("name", ["../outside", "photos/../../outside", "wal/../../outside", "ABSOLUTE", "outside", "wal/wal-0000000000000001.jsonl/../../../outside"])
+def test_an_archive_writes_nothing_under_a_name_that_no_backup_has(data, photo, tmp_path, name):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+        with zipfile.ZipFile(c.save_backup(tmp_path / "odd.zip"), "a") as out:
+            out.writestr(name.replace("ABSOLUTE", str(tmp_path / "outside")), b"here")
+        with pytest.raises(Refused) as no:
+            c.restore(tmp_path / "odd.zip")
+        assert no.value.code == "not_a_backup" and "no backup" in no.value.text
+    assert not list(tmp_path.rglob("outside"))
+
+
 def test_an_archive_that_swells_is_refused_before_it_fills_the_disk(data, photo, tmp_path):
     """A hundred KiB that unpack to a hundred MiB, in a member that the manifest knows with another size."""
     with app.open(data) as c:
@@ -386,6 +421,214 @@ def test_an_archive_that_swells_is_refused_before_it_fills_the_disk(data, photo,
         finally:
             app.Disk.write = real
     assert sum(taken) < 50 << 20
+
+
+# What has to come first, and what has to stay.
+
+class Spoils(Disk):
+    """Writes another last byte into each file whose name ends so; the disk says nothing."""
+
+    def __init__(self, end: str):
+        self.end, self.spoiled = end, set()
+
+    def open_append(self, path):
+        fd = super().open_append(path)
+        (self.spoiled.add if path.name.endswith(self.end) else self.spoiled.discard)(fd)
+        return fd
+
+    def write(self, fd, data):
+        return super().write(fd, bytes(data)[:-1] + b"?" if fd in self.spoiled else data)
+
+
+def test_a_snapshot_that_the_disk_did_not_keep_as_it_was_written_takes_no_other_ones_place(tmp_path):
+    head = app.Head("e" * 32, 1, "f" * 32)
+    app.save_snapshot(Disk(), tmp_path, head, [("seq", 1)])
+    before = (tmp_path / "contest.json").read_bytes()
+    with pytest.raises(ValueError, match="damaged"):
+        app.save_snapshot(Spoils(".next.new"), tmp_path, app.Head("e" * 32, 2, "d" * 32), [("seq", 2)])
+    assert (tmp_path / "contest.json").read_bytes() == before
+
+
+def test_a_backup_that_the_disk_did_not_keep_as_it_was_written_is_none_and_no_older_one_goes(data, photo, tmp_path):
+    place = tmp_path / "stick"
+    place.mkdir()
+    with app.open(data, backup_folder=str(place)) as c:
+        fill(c, photo, 1)
+        for _ in range(12):
+            name = c.backup()
+        before, keeper = app.backup_names(Disk(), data), c._server.keeper
+        keeper.disk = Spoils("secret.json.new")
+        with pytest.raises(Refused) as no:
+            c.backup()
+        assert no.value.code == "backup_failed" and app.backup_names(Disk(), data) == before
+        own, = place.iterdir()
+        there = app._backups_in(Disk(), own)
+        shutil.copytree(data / "backups" / name, data / "backups" / "000099-5-hand")
+        keeper.second.take("000099-5-hand")
+        assert "did not take" in keeper.second.fault and app._backups_in(Disk(), own) == there
+        keeper.disk = Disk()
+        shutil.rmtree(data / "backups" / "000099-5-hand")
+
+
+def test_backups_go_by_their_number_whatever_the_clock_says_here_and_in_the_second_place(data, tmp_path):
+    place = tmp_path / "stick"
+    place.mkdir()
+    with app.open(data, backup_folder=str(place)) as c:
+        for number in range(14):
+            c.add_category(f"C{number}")
+            name = c.backup()
+            own, = place.iterdir()
+            for tree in (data / "backups" / name, own / name):  # each is made a day before the one before it
+                for each in (tree, tree / "manifest.json"):
+                    os.utime(each, (2_000_000_000 - number * 86_400,) * 2)
+        kept = [f"{number:06d}-{number}-hand" for number in range(3, 15)]
+        assert app.backup_names(Disk(), data) == app._backups_in(Disk(), own) == kept
+
+
+def test_a_number_that_the_second_place_has_is_not_given_again(data, tmp_path):
+    """As on a second machine that takes over with the stick of the first."""
+    place = tmp_path / "stick"
+    place.mkdir()
+    with app.open(data, backup_folder=str(place)) as c:
+        for number in range(3):
+            c.add_category(f"C{number}")
+            c.backup()
+        shutil.rmtree(data / "backups")
+        c.add_category("Sleeve")
+        assert c.backup() == "000004-4-hand"
+
+
+def test_restoring_and_erasing_make_a_backup_first(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 2)
+        c.erase(101)
+        assert [each["why"] for each in c.backups()] == ["erase"]
+        name = c.backups()[0]["name"]
+        c.add_category("Back")
+        c.restore(name)
+        assert [(each["why"], each["seq"]) for each in c.backups()] == [("restore", 8), ("erase", 6)]
+
+
+def test_time_alone_makes_a_backup_and_lines_alone_make_a_snapshot(data, monkeypatch):
+    """The keeper looks every ten seconds; here each look finds that it is time."""
+    monkeypatch.setattr(app.Keeper, "LOOK_SECONDS", 0.2)
+    with app.open(data) as c:
+        c._server.keeper.BACKUP_SECONDS, c._server.keeper.SNAPSHOT_LINES = 0, 1
+        c.add_category("Sleeve")
+        c._server.desk.forget_past()
+        until = time.monotonic() + 15
+        while not (c.backups() and (data / "contest.json").exists()) and time.monotonic() < until:
+            gevent.sleep(0.05)
+        assert [(each["why"], each["seq"]) for each in c.backups()] == [("timer", 1)]
+        assert app.check_snapshot(Disk(), data / "contest.json").seq == 1
+
+
+def test_head_is_written_after_two_quiet_seconds(data):
+    with app.open(data) as c:
+        c.add_category("Sleeve")
+        until = time.monotonic() + 15
+        while not (data / "HEAD").exists() and time.monotonic() < until:
+            gevent.sleep(0.05)
+        assert json.loads((data / "HEAD").read_bytes())["seq"] == 1
+
+
+def test_a_password_that_was_changed_since_the_backup_stays_changed(data):
+    with app.open(data, admin_password="the old password") as c:
+        c.add_category("Sleeve")
+        name = c.backup()
+        c._server.site.secret.set_password("the new password")
+        c.restore(name)
+    with app.open(data) as c:
+        secret = c._server.site.secret
+        assert secret.check_password("the new password") and not secret.check_password("the old password")
+
+
+def test_another_contest_that_is_restored_keeps_its_own_people_and_numbers(data, photo, tmp_path):
+    with app.open(tmp_path / "other") as c:
+        c.add_category("Sleeve")
+        c.submit(photo, "sleeve", collector="Bob Other")
+        archive = c.save_backup(tmp_path / "other.zip")
+    with app.open(data) as c:
+        fill(c, photo, 3)
+        c.erase(101)
+        c.restore(archive)
+    with app.open(data) as c:
+        assert [entry["collector"] for entry in c.state()["entries"]] == ["Bob Other"]
+        assert c.submit(photo, "sleeve", collector="Next")["number"] == 102
+
+
+def remembered(c) -> None:
+    """A snapshot of all there is now, as after five minutes."""
+    c._server.desk.forget_past()
+    c._server.desk.snapshot(pause_seconds=0)
+
+
+def test_an_erasure_leaves_nobody_in_snapshots_here_or_kept_beside_nor_in_what_was_staged(data, photo, tmp_path):
+    with app.open(data) as c:
+        fill(c, photo, 2)
+        for number in range(3):
+            remembered(c)
+            c.add_category(f"C{number}")
+        name = c.backup()
+        assert len(files_with(data / "snapshots", PERSON["collector"])) == 2
+        c.restore(name)
+    with app.open(data) as c:
+        assert len(files_with(data / "kept", PERSON["collector"])) == 4
+        for number in range(3, 6):
+            remembered(c)
+            c.add_category(f"C{number}")
+        shutil.copytree(data / "backups" / name, data / "restoring")  # a kill left it before it was ordered
+        c.erase(101)
+        assert files_with(data, *PERSON.values()) == []
+    assert files_with(data, *PERSON.values()) == [] and verify(data)["ok"]
+
+
+def test_an_erasure_reaches_the_second_place_at_once(data, photo, tmp_path):
+    place = tmp_path / "stick"
+    place.mkdir()
+    with app.open(data, backup_folder=str(place)) as c:
+        fill(c, photo, 2)
+        c.backup()
+        photos = [c.state()["entries"][0]["photo"][size] for size in ("large", "thumb", "stencil")]
+        assert c.erase(101) == []
+        assert files_with(place, *PERSON.values()) == [] and not [path for path in place.rglob("*") if path.name in photos]
+
+
+def test_what_is_confirmed_after_an_erasure_is_in_the_log_that_was_written_again(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 2)
+        c.erase(101)
+        c.add_category("Back")
+        remembered(c)
+    (data / "contest.json").unlink()
+    shutil.rmtree(data / "snapshots")
+    assert [category["id"] for category in state_of(data)["categories"]] == ["sleeve", "back"]
+
+
+def test_a_start_sets_stray_photos_aside_by_itself(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+    stray = data / "photos" / "aa" / ("a" * 32 + "-large.jpg")
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"x")
+    os.utime(stray, (1, 1))
+    with app.open(data):
+        until = time.monotonic() + 15
+        while not (data / "quarantine" / stray.name).exists() and time.monotonic() < until:
+            gevent.sleep(0.05)
+    assert (data / "quarantine" / stray.name).exists() and len(list((data / "photos").rglob("*-large.jpg"))) == 1
+
+
+def test_a_restore_brings_no_photo_of_an_erased_person_back(data, photo, tmp_path):
+    with app.open(data) as c:
+        fill(c, photo, 2)
+        photos = [c.state()["entries"][0]["photo"][size] for size in ("large", "thumb", "stencil")]
+        archive = c.save_backup(tmp_path / "before.zip")
+        c.erase(101)
+        c.restore(archive)
+    with app.open(data) as c:
+        assert len(c.state()["entries"]) == 2
+    assert not [path for path in data.rglob("*") if path.name in photos]
 
 
 # Verify beside a running contest.
