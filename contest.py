@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import bisect
 import contextlib
 import ctypes
 import dataclasses
@@ -45,6 +46,7 @@ import hmac
 import http.client
 import io
 import json
+import math
 import os
 import re
 import resource
@@ -67,7 +69,7 @@ import warnings
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -92,7 +94,7 @@ from immutables import Map
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFilter, ImageOps, ImageStat
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Contest", "ContestError", "Refused", "Settings", "open", "standings"]
+__all__ = ["Client", "Contest", "ContestError", "Judging", "Refused", "Settings", "open", "standings"]
 
 
 # --- Settings ---------------------------------------------------------------
@@ -743,8 +745,55 @@ def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
 # --- Scoring ----------------------------------------------------------------
 # Marks in, standings out, a reason for every place. Exact: marks are read as
 # the decimals that were written and kept as fractions; nothing is compared
-# after rounding. Called by Decisions; knows no state.
+# after rounding. A method only makes the first steps of the chain; run-offs,
+# decisions and places are the same for all. Called by Decisions; knows no state.
 
+
+@dataclass(frozen=True)
+class Judging:
+    """All that the standings of one category are made of: plain values, no state.
+
+    entries    the pool: numbers, without those that are out
+    panel      the judges whose sheets, hands and votes are read
+    criteria   in the order in which they break ties; weights are positive, their scale means nothing
+    sheets     {(judge, entry): {criterion: mark}}; a missing mark is "not judged"
+    recused    {(judge, entry)}: wins over whatever that judge gave that entry; never missing, never zero
+    places     how many awards there are (count)
+    method     "points", "trimmed", "tokens" or "ranking"
+    hands      {judge: entries}: for tokens those who got one, for a ranking all of them, best first
+    tokens     how many a judge has (count)
+    quorum     judges that an entry should have (count); fewer is flagged
+    gone       judges who left: what they gave counts, nothing of theirs is missing
+    run_offs   [(id, entries, {judge: entry voted for})], in the order held
+    decisions  [(groups of entries, best first; reason)] of the head judge; a later one for the same entries replaces an earlier
+    """
+
+    entries: Collection[int]
+    panel: Collection[str]
+    criteria: Collection[Criterion] = ()
+    sheets: Mapping[tuple[str, int], Mapping[str, float]] = Map()
+    recused: Collection[tuple[str, int]] = ()
+    places: int = 3
+    method: str = "points"
+    hands: Mapping[str, Iterable[int]] = Map()
+    tokens: int = 3
+    quorum: int = 0
+    gone: Collection[str] = ()
+    run_offs: Collection[tuple[str, Iterable[int], Mapping[str, int]]] = ()
+    decisions: Collection[tuple[Iterable[Iterable[int]], str]] = ()
+
+
+class _Count(typing.NamedTuple):
+    """What a method makes of a judging."""
+
+    steps: list[tuple[str, Callable]]  # of the chain, before run-offs
+    judges: Mapping[int, Iterable[str]]  # who scored an entry; nobody: it is unranked
+    shown: Callable[[int], dict]  # what a row says of an entry
+    missing: list[tuple[str, int | None]]  # None: tokens, which are missing for no entry in particular
+    flags: list[str]
+
+
+@functools.lru_cache(4096)  # reading a decimal is slow, and an evening's marks are a few dozen different ones
 def exact(number) -> Fraction:
     """The decimal that was written: 8.1 is 81/10, not the nearest float."""
     return Fraction(str(number))
@@ -757,7 +806,7 @@ def rounded(value: Fraction, digits: int = 2) -> float:
     8.73
     """
     scale = 10 ** digits
-    return int(value * scale + Fraction(1, 2)) / scale
+    return math.floor(value * scale + Fraction(1, 2)) / scale
 
 
 def _mean(values: Iterable[Fraction]) -> Fraction:
@@ -765,16 +814,57 @@ def _mean(values: Iterable[Fraction]) -> Fraction:
     return sum(values, Fraction(0)) / len(values)
 
 
-def _total(marks: Mapping, criteria: Iterable[Criterion]) -> Fraction:
-    """The weighted mean of one sheet: the sum of weight x mark over the sum of weights."""
-    weights = [exact(c.weight) for c in criteria]
-    return sum((w * exact(marks[c.id]) for w, c in zip(weights, criteria)), Fraction(0)) / sum(weights)
-
-
 def _blocks(group: list, key: Callable) -> list[list]:
     """A group cut into blocks of equal key, highest key first."""
     keys = {entry: key(entry) for entry in group}
     return [[e for e in group if keys[e] == k] for k in sorted(set(keys.values()), reverse=True)]
+
+
+def _by(name: str, key: Callable) -> tuple[str, Callable]:
+    """A step of the chain that puts the higher key first."""
+    return name, lambda group: _blocks(group, key)
+
+
+def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
+    """{entry: {judge: weighted mean of a complete sheet}}, of the pool, the panel, and who is not recused.
+
+    errors   Refused `bad_field`: a weight that is not positive
+    """
+    criteria, recused = list(judging.criteria), set(judging.recused)
+    weights = {c.id: exact(c.weight) for c in criteria}
+    if any(weight <= 0 for weight in weights.values()):
+        raise Refused("bad_field", "A weight is a number above 0.", field="weight")
+    whole = sum(weights.values())
+    made: dict = {e: {} for e in judging.entries}
+    for judge in judging.panel:
+        for entry in made:
+            marks = judging.sheets.get((judge, entry))
+            if marks is not None and weights and (judge, entry) not in recused and all(c in marks for c in weights):
+                made[entry][judge] = sum(w * exact(marks[c]) for c, w in weights.items()) / whole
+    return made
+
+
+def _trimming(totals: Mapping) -> tuple[int, list[str]]:
+    """How many marks to drop at each end, and the flag that says why none."""
+    sizes = {len(each) for each in totals.values()}
+    if len(sizes) > 1:
+        return 0, ["trim-off:unequal-panel"]
+    return (1, []) if sizes and min(sizes) >= 4 else (0, ["trim-off:fewer-than-4"])
+
+
+def _count_points(judging: Judging) -> _Count:
+    """Points, or trimmed where the method says so: the means, then the criteria in order, then the duels."""
+    totals, recused = _totals(judging), set(judging.recused)
+    drop, flags = _trimming(totals) if judging.method == "trimmed" else (0, [])
+    score = {e: _mean(sorted(each.values())[drop:len(each) - drop]) for e, each in totals.items() if each}
+    spread = {e: max(each.values()) - min(each.values()) for e, each in totals.items() if each}
+    steps = [_by("mean", score.get)]
+    steps += [_by(f"criterion:{c.id}", lambda e, c=c: _mean(exact(judging.sheets[j, e][c.id]) for j in totals[e]))
+              for c in judging.criteria]
+    steps.append(("head-to-head", lambda group: _head_to_head(group, totals)))
+    missing = [(j, e) for e in totals for j in judging.panel if (j, e) not in recused and j not in totals[e]]
+    flags += [f"spread:{e}" for e in spread if spread[e] >= 3]
+    return _Count(steps, totals, lambda e: {"score": rounded(score[e]), "spread": rounded(spread[e])}, missing, flags)
 
 
 def _head_to_head(group: list, totals: Mapping) -> list[list]:
@@ -816,71 +906,215 @@ def _ranks(group: list, totals: Mapping) -> dict:
     return {entry: {judge: rank[judge][total] for judge, total in totals[entry].items()} for entry in group}
 
 
-def break_ties(groups: list[tuple[list, str | None]], steps: Iterable[tuple[str, Callable]]) -> list[tuple[list, str]]:
+def _eligible(judging: Judging) -> dict[str, list[int]]:
+    """{judge: the pool without those the judge is recused from}."""
+    recused = set(judging.recused)
+    return {j: [e for e in judging.entries if (j, e) not in recused] for j in judging.panel}
+
+
+def _count_tokens(judging: Judging) -> _Count:
+    """Tokens: who got more of them. A token for an entry that is out or recused is lost."""
+    eligible, given = _eligible(judging), {}
+    for judge, pool in eligible.items():
+        hand = list(judging.hands.get(judge, ()))
+        if len(hand) > judging.tokens or len(set(hand)) < len(hand):
+            raise Refused("bad_tokens", f"A judge has {judging.tokens} tokens, each for another entry.")
+        given[judge] = set(hand) & set(pool)
+    got = {e: sum(e in hand for hand in given.values()) for e in judging.entries}
+    judges = {e: [j for j in given if given[j] and e in eligible[j]] for e in judging.entries}
+    missing = [(j, None) for j, pool in eligible.items() if len(given[j]) < min(judging.tokens, len(pool))]
+    flags = ["uneven-panel"] if len({frozenset(each) for each in judges.values()}) > 1 else []
+    return _Count([_by("tokens", got.get)], judges, lambda e: {"score": got[e], "spread": None}, missing, flags)
+
+
+def _count_ranking(judging: Judging) -> _Count:
+    """Ranking: the skating system's rules 5 to 8, with shares and means where the published rules count and add up."""
+    eligible, recused = _eligible(judging), set(judging.recused)
+    got: dict = {e: {} for e in judging.entries}
+    missing: list = []
+    for judge, pool in eligible.items():
+        order = [e for e in judging.hands.get(judge, ()) if (judge, e) not in recused and e in got]
+        if len(set(order)) < len(order):
+            raise Refused("bad_ranking", "A ranking names each entry once.")
+        missing += [(judge, e) for e in sorted(set(pool) - set(order))]
+        for rank, entry in enumerate(order if len(order) == len(pool) else (), 1):
+            got[entry][judge] = rank
+    ranks = {e: sorted(each.values()) for e, each in got.items()}
+    return _Count(_skating(ranks), got, lambda e: {"score": None, "spread": None, "ranks": got[e]}, missing, [])
+
+
+def _skating(ranks: Mapping[int, list[int]]) -> list[tuple[str, Callable]]:
+    """The steps for sorted ranks. No step looks at another entry, so "all of H, then k + 1" is the order of the keys."""
+    last = max((each[-1] for each in ranks.values() if each), default=0)
+
+    def first(e):  # the first k that more than half of the ranks reach
+        return ranks[e][len(ranks[e]) // 2]
+
+    def share(e, k):
+        return Fraction(bisect.bisect_right(ranks[e], k), len(ranks[e]))
+
+    def mean(e, k):
+        return _mean(map(Fraction, ranks[e][:bisect.bisect_right(ranks[e], k)]))
+
+    return [_by("majority", lambda e: -first(e)), _by("larger-majority", lambda e: share(e, first(e))),
+            _by("lower-sum", lambda e: -mean(e, first(e))),
+            _by("next-place", lambda e: tuple((share(e, k), -mean(e, k)) for k in range(first(e) + 1, last + 1)))]
+
+
+_COUNTS = Map({"points": _count_points, "trimmed": _count_points, "tokens": _count_tokens, "ranking": _count_ranking})
+_Groups = list[tuple[list[int], str | None]]  # best first, each with the step that decided it, None: still tied
+
+
+def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Groups:
     """Groups split by each step in turn. No step restarts the chain.
 
     groups   [(entries, the step that left it alone, or None)], best first
     steps    [(name, split)], split(entries) -> ordered blocks
-    returns  the same, every group alone or "shared"
+    returns  the same; None: no step could split it
     """
     for name, split in steps:
-        after = []
+        after: _Groups = []
         for group, by in groups:
-            if len(group) == 1:
-                after.append((group, by or name))
-                continue
-            after += [(block, name if len(block) == 1 else None) for block in split(group)]
+            blocks = split(group) if len(group) > 1 else [group]
+            after += [(block, by or (name if len(block) == 1 else None)) for block in blocks]
         groups = after
-    return [(group, by or "shared") for group, by in groups]
+    return groups
 
 
-def standings(entries: Iterable[int], panel: Iterable[str], criteria: Iterable[Criterion],
-              sheets: Mapping[tuple[str, int], Mapping[str, float]], recused: Iterable[tuple[str, int]] = (),
-              places: int = 3) -> dict:
-    """Rank the entries of one category by points, best first.
+def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
+    """The groups after the run-offs in the order held, and flags: void, or with votes that do not count."""
+    recused, panel, flags = set(judging.recused), set(judging.panel), []
+    for key, entries, votes in judging.run_offs:
+        field_ = set(entries)
+        if not any(by is None and set(group) == field_ for group, by in groups):
+            flags.append(f"run-off-stale:{key}")
+            continue
+        heard = {j: e for j, e in votes.items() if j in panel and e in field_ and not any((j, x) in recused for x in field_)}
+        flags += [f"run-off-vote:{key}:{j}" for j in sorted(set(votes) - set(heard))]
+        got = {e: list(heard.values()).count(e) for e in field_}
+        groups = break_ties(groups, [("run-off", lambda group: _blocks(group, got.get) if set(group) == field_ else [group])])
+    return groups, flags
 
-    entries  the pool: numbers, without those that are out
-    panel    the judges whose sheets are read
-    sheets   {(judge, entry): {criterion: mark}}; a missing mark is "not judged"
-    recused  {(judge, entry)}: left out, never missing, never zero
-    places   how many awards there are (count)
+
+def _apply(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
+    """The groups after the head judge's decisions, and flags for those that fit no tied group: they are void."""
+    orders = {}
+    for order, reason in judging.decisions:
+        blocks = [sorted(block) for block in order]
+        named = sorted(e for block in blocks for e in block)
+        fits = reason.strip() and all(blocks) and [named] == [sorted(g) for g, by in groups if by is None and sorted(g) == named]
+        if fits or tuple(named) not in orders:
+            orders[tuple(named)] = blocks if fits else None
+    after: _Groups = []
+    for group, by in groups:
+        blocks = orders.get(tuple(sorted(group))) if by is None else None
+        after += [(block, "decision") for block in blocks] if blocks else [(group, by)]
+    return after, ["decision-void:" + "+".join(map(str, named)) for named, blocks in orders.items() if blocks is None]
+
+
+def standings(judging: Judging) -> dict:
+    """Rank the entries of one category, best first, with a reason for every place.
+
     returns  {"provisional", "rows": [{"place", "entry", "score", "judges", "spread", "tied_with", "decided_by"}],
              "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]]}
+             score: for tokens their number; score and spread are None where the method has none; a ranking's row has
+             "ranks" {judge: rank}; entry of a missing: None for tokens
+    errors   Refused: `bad_field` (a weight), `bad_tokens`, `bad_ranking`
 
-    Source: standard competition ranking ("1224"); the chain is printed for everybody on /rules.
+    Source: docs/scoring.md. Places are standard competition ranking ("1224").
 
-    >>> both = {("ana", 1): {"t": 8}, ("ana", 2): {"t": 8}, ("ana", 3): {"t": 5}}
-    >>> [(r["place"], r["entry"]) for r in standings([1, 2, 3], ["ana"], [Criterion("t", "T")], both)["rows"]]
-    [(1, 1), (1, 2), (3, 3)]
+    >>> sheets = {("ana", 1): {"t": 8}, ("ana", 2): {"t": 8}, ("ana", 3): {"t": 5}}
+    >>> table = standings(Judging([1, 2, 3], ["ana"], [Criterion("t", "Technique")], sheets))
+    >>> [(r["place"], r["entry"], r["decided_by"]) for r in table["rows"]]
+    [(1, 1, 'shared'), (1, 2, 'shared'), (3, 3, 'mean')]
     """
-    entries, panel, criteria, recused = sorted(entries), list(panel), list(criteria), set(recused)
-    full = {pair: marks for pair, marks in sheets.items()
-            if pair not in recused and criteria and all(c.id in marks for c in criteria)}
-    totals = {e: {j: _total(full[j, e], criteria) for j in panel if (j, e) in full} for e in entries}
-    ranked = [e for e in entries if totals[e]]
-    missing = [(j, e) for e in entries for j in panel if (j, e) not in recused and (j, e) not in full]
-    steps = [("mean", lambda group: _blocks(group, lambda e: _mean(totals[e].values())))]
-    steps += [(f"criterion:{c.id}", lambda group, c=c: _blocks(
-        group, lambda e: _mean(exact(full[j, e][c.id]) for j in totals[e]))) for c in criteria]
-    steps.append(("head-to-head", lambda group: _head_to_head(group, totals)))
-    rows = _rows(break_ties([(ranked, None)] if ranked else [], steps), totals)
-    shared = {tuple(sorted([r["entry"], *r["tied_with"]])) for r in rows if r["tied_with"] and r["place"] <= places}
-    return {"provisional": bool(missing), "rows": rows, "unranked": [e for e in entries if not totals[e]],
+    judging = dataclasses.replace(judging, entries=sorted(judging.entries), panel=list(judging.panel))
+    count = _COUNTS[judging.method](judging)
+    ranked = [e for e in judging.entries if count.judges[e]]
+    groups, void = _hold(break_ties([(ranked, None)] if ranked else [], count.steps), judging)
+    groups, voids = _apply(groups, judging)
+    rows = _rows(groups, count)
+    missing = [(j, e) for j, e in count.missing if j not in set(judging.gone)]
+    below = [f"quorum:{r['entry']}" for r in sorted(rows, key=lambda r: r["entry"]) if r["judges"] < judging.quorum]
+    shared = {tuple(sorted([r["entry"], *r["tied_with"]])) for r in rows if r["decided_by"] == "shared" and r["place"] <= judging.places}
+    return {"provisional": bool(missing), "rows": rows, "unranked": [e for e in judging.entries if not count.judges[e]],
             "missing": [{"judge": j, "entry": e} for j, e in missing],
-            "flags": [f"spread:{r['entry']}" for r in rows if r["spread"] >= 3],
+            "flags": [*count.flags, *below, *void, *voids] if judging.entries else [],
             "unresolved": sorted(map(list, shared))}
 
 
-def _rows(groups: list[tuple[list, str]], totals: Mapping) -> list[dict]:
+def _rows(groups: _Groups, count: _Count) -> list[dict]:
     rows, place = [], 1
     for group, by in groups:
         for entry in sorted(group):
-            each = list(totals[entry].values())
-            rows.append({"place": place, "entry": entry, "score": rounded(_mean(each)), "judges": len(each),
-                         "spread": rounded(max(each) - min(each)), "tied_with": [e for e in group if e != entry],
-                         "decided_by": by})
+            rows.append({"place": place, "entry": entry} | count.shown(entry) | {
+                "judges": len(count.judges[entry]), "tied_with": sorted(e for e in group if e != entry), "decided_by": by or "shared"})
         place += len(group)
     return rows
+
+
+def what_if(judging: Judging) -> dict:
+    """What the places would be if strict and generous judges were evened out. For the organiser to look at: it decides nothing.
+
+    returns  {"judge_effect": {"rows": [{"place", "entry", "score"}], "judges": {judge: how much above the others}} or None,
+             "z_score": the same, "judges" being their {judge: standard deviation}}; None: the judges have no entries in common
+
+    Judge effect: s_ij = m_i + b_j by least squares, the b_j adding up to 0; exact. z-score: the mean over the judges of
+    (mark - the judge's mean) / the judge's standard deviation; a judge whose marks are all equal says 0. It needs a
+    root, which is cut at 12 places and compared at 6: the only numbers here that are not exact.
+
+    >>> given = {("a", 1): {"t": 9}, ("a", 2): {"t": 7}, ("b", 2): {"t": 5}, ("b", 3): {"t": 6}}
+    >>> what_if(Judging([1, 2, 3], ["a", "b"], [Criterion("t", "T")], given))["judge_effect"]["judges"]
+    {'a': 1.0, 'b': -1.0}
+    """
+    totals = {e: each for e, each in _totals(judging).items() if each}
+    by_judge = {j: {e: each[j] for e, each in totals.items() if j in each} for j in judging.panel}
+    by_judge = {j: each for j, each in by_judge.items() if each}
+    effects = _effects(totals, by_judge)
+    evened = {e: _mean(t - effects[j] for j, t in each.items()) for e, each in totals.items()} if effects is not None else None
+    mean = {j: _mean(each.values()) for j, each in by_judge.items()}
+    wide = {j: _root(_mean((t - mean[j]) ** 2 for t in each.values())) for j, each in by_judge.items()}
+    z = {e: _mean((t - mean[j]) / wide[j] if wide[j] else Fraction(0) for j, t in each.items()) for e, each in totals.items()}
+    return {"judge_effect": _what_if_rows(evened, effects) if effects is not None else None,
+            "z_score": _what_if_rows({e: Fraction(round(value * 10**6), 10**6) for e, value in z.items()}, wide)}
+
+
+def _what_if_rows(scores: Mapping[int, Fraction], judges: Mapping[str, Fraction]) -> dict:
+    order = sorted(scores, key=lambda e: (-scores[e], e))
+    rows = [{"place": 1 + sum(s > scores[e] for s in scores.values()), "entry": e, "score": rounded(scores[e])} for e in order]
+    return {"rows": rows, "judges": {j: rounded(value) for j, value in judges.items()}}
+
+
+def _root(value: Fraction) -> Fraction:
+    """A square root, cut at 12 places."""
+    return Fraction(math.isqrt(value.numerator * 10**24 // value.denominator), 10**12)
+
+
+def _effects(totals: Mapping, by_judge: Mapping) -> dict[str, Fraction] | None:
+    """{judge: b_j}, or None where the judges fall apart into groups without an entry in common."""
+    judges = list(by_judge)
+    rows = []
+    for j in judges[1:]:  # the equation of the first follows from the others: its place takes the sum of 0
+        shares = {k: sum((Fraction(1, len(totals[e])) for e in by_judge[j] if k in totals[e]), Fraction(0)) for k in judges}
+        rest = sum((t - _mean(totals[e].values()) for e, t in by_judge[j].items()), Fraction(0))
+        rows.append([Fraction(len(by_judge[j])) * (j == k) - shares[k] for k in judges] + [rest])
+    solved = _solve([[Fraction(1)] * len(judges) + [Fraction(0)], *rows]) if judges else []
+    return None if solved is None else dict(zip(judges, solved))
+
+
+def _solve(rows: list[list[Fraction]]) -> list[Fraction] | None:
+    """The solution of n equations in n unknowns (the last column is the right side), None where there is not one only."""
+    rows = [list(row) for row in rows]
+    for i in range(len(rows)):
+        pivot = next((k for k in range(i, len(rows)) if rows[k][i]), None)
+        if pivot is None:
+            return None
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [x / rows[i][i] for x in rows[i]]
+        for k, row in enumerate(rows):
+            if k != i and row[i]:
+                rows[k] = [x - row[i] * y for x, y in zip(row, rows[i])]
+    return [row[-1] for row in rows]
 
 
 # --- Decisions --------------------------------------------------------------
@@ -931,7 +1165,7 @@ def category_standings(state: State, category: str) -> dict:
     recused = {pair for pair, sheet in sheets.items() if sheet.recused}
     recused |= {(j.id, n) for j in seats if j.revoked for n in pool if not _complete(found, sheets.get((j.id, n)))}
     marks = {pair: sheet.marks for pair, sheet in sheets.items()}
-    result = standings(pool, [j.id for j in seats], found.criteria, marks, recused, found.places)
+    result = standings(Judging(pool, [j.id for j in seats], found.criteria, marks, recused, found.places))
     return {"category": category, "method": found.method} | result
 
 
