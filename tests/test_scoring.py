@@ -2,8 +2,10 @@
 
 import dataclasses
 import doctest
+import re
 import statistics
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -518,3 +520,93 @@ def test_the_z_score_is_that_of_the_textbook(judging):
             wide = statistics.pstdev(all_of)
             zs.append((float(total) - statistics.fmean(all_of)) / wide if wide > 1e-9 else 0)
         assert found[entry] == pytest.approx(statistics.fmean(zs), abs=0.0051)
+
+
+# The page for organisers: every table of marks is followed by the standings that come of it.
+
+PAGE = (Path(__file__).parent.parent / "docs" / "scoring.md").read_text("utf-8")
+
+
+def table(block: str) -> list[list[str]]:
+    """The rows of a Markdown table, header first."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if not line.startswith("|--")]
+
+
+def examples() -> list:
+    """[(heading, words before the marks, marks, standings, what-if or None)]"""
+    found = []
+    for part in re.split(r"^## ", PAGE, flags=re.M)[1:]:
+        heading, _, body = part.partition("\n")
+        blocks = [b.strip() for b in body.split("\n\n")]
+        for at, block in enumerate(blocks):
+            if block.startswith("| entry |"):
+                more = table(blocks[at + 2]) if at + 2 < len(blocks) and blocks[at + 2].startswith("| if |") else None
+                found.append(pytest.param(heading, blocks[at - 1], table(block), table(blocks[at + 1]), more, id=f"{heading}-{len(found)}"))
+    return found
+
+
+def told(heading: str, words: str, marks: list[list[str]]) -> Judging:
+    """The judging that an example tells of."""
+    (_, *judges), *lines = marks
+    cells = {(j, int(line[0])): cell for line in lines for j, cell in zip(judges, line[1:])}
+    named = re.search(r"Criteria: (.+?)\.$", words)
+    criteria = [Criterion(name.lower(), name, float(weight or 1)) for name, weight in
+                re.findall(r"(\w+)(?: \(weight (\d+)\))?(?:, |$)", named[1] if named else "Technique")]
+    recused = {pair for pair, cell in cells.items() if cell == "recused"}
+    more: dict = {"method": heading.lower() if heading in ("Trimmed", "Tokens", "Ranking") else "points", "recused": recused}
+    if heading == "Tokens":
+        more |= {"tokens": int(re.search(r"Tokens: (\d)", words)[1]),
+                 "hands": {j: [e for (k, e), cell in cells.items() if k == j and cell == "token"] for j in judges}}
+    elif heading == "Ranking":
+        more["hands"] = {j: sorted((e for k, e in cells if k == j), key=lambda e: int(cells[j, e])) for j in judges}
+    else:
+        more["sheets"] = {pair: {c.id: float(mark) for c, mark in zip(criteria, cell.split(", "))}
+                          for pair, cell in cells.items() if cell not in ("-", "recused")}
+    if called := re.search(r"Run-off of ([^:]+): ([^.]+)\.", words):
+        votes = {judge: int(entry) for judge, entry in re.findall(r"(\w+) (\d+)", called[2])}
+        more["run_offs"] = [("r1", [int(n) for n in re.findall(r"\d+", called[1])], votes)]
+    if decided := re.search(r"Decision: ([^.]+)\.", words):
+        numbers = [int(n) for n in re.findall(r"\d+", decided[1])]
+        more["decisions"] = [([numbers] if "share" in decided[1] else [[n] for n in numbers], "the lines")]
+    return Judging(sorted({e for _, e in cells}), judges, criteria, **more)
+
+
+@pytest.mark.parametrize("heading, words, marks, places, more", examples())
+def test_the_page_says_what_the_standings_say(heading, words, marks, places, more):
+    judging = told(heading, words, marks)
+    assert places[0] == ["place", "entry", "score", "judges", "decided by"]
+    rows = [[str(r["place"]), str(r["entry"]), "" if r["score"] is None else f"{r['score']:g}", str(r["judges"]), r["decided_by"]]
+            for r in standings(judging)["rows"]]
+    assert rows == places[1:]
+    if more:
+        found = what_if(judging)
+        z = {r["entry"]: f"{r['score']:g}" for r in found["z_score"]["rows"]}
+        assert [[str(r["place"]), str(r["entry"]), f"{r['score']:g}", z[r["entry"]]] for r in found["judge_effect"]["rows"]] == more[1:]
+
+
+def test_the_page_has_an_example_of_each_method_and_each_flag_there_is():
+    assert {example.values[0] for example in examples()} >= {"Points", "Trimmed", "Ties", "Run-off", "Tokens", "Ranking", "What if"}
+    there = {flag.split(":")[0] for flag in re.findall(r"`([a-z-]+(?::[^`]*)?)`", PAGE.split("## What is pointed out")[1].split("\n\n")[0])}
+    assert there == {"spread", "quorum", "trim-off", "uneven-panel", "run-off-stale", "run-off-vote", "decision-void"}
+
+
+def test_the_words_under_the_examples_are_true():
+    first = standings(told(*(v for v in examples()[0].values[:3])))
+    assert first["flags"] == ["spread:130"] and first["missing"] == [{"judge": "Ben", "entry": 121}]
+    adored = told(*examples()[1].values[:3])
+    assert rank(dataclasses.replace(adored, method="points"))[0][1] == 118
+    assert "trim-off:unequal-panel" in standings(told(*examples()[2].values[:3]))["flags"]
+    tokens = next(told(*e.values[:3]) for e in examples() if e.values[0] == "Tokens")
+    assert standings(tokens)["missing"] == [{"judge": "Ben", "entry": None}] and standings(tokens)["unresolved"] == [[118, 121]]
+    each_one = next(told(*e.values[:3]) for e in examples() if e.values[0] == "Run-off")
+    assert {r["place"] for r in standings(dataclasses.replace(each_one, run_offs=[("r1", [118, 121, 130], {"Ana": 118, "Ben": 121, "Cho": 130})]))["rows"]} == {1}
+
+
+def test_with_floats_the_wrong_one_would_win():
+    """The default set-up: five criteria of the same weight, marks in halves, three judges. Two of them prefer 2, and the means are equal."""
+    criteria = [Criterion(key, name) for key, name in contest.DEFAULT_CRITERIA]
+    better = {("c", 1): (0, 1, 2), ("a", 2): (0,), ("b", 2): (1,), ("c", 2): (2,)}  # where a mark is 6.5 and not 6
+    given_ = {(j, e): {c.id: 6 + 0.5 * (n in better.get((j, e), ())) for n, c in enumerate(criteria)} for j in "abc" for e in (1, 2)}
+    floats = {e: sum(sum(given_[j, e].values()) / 5 for j in "abc") / 3 for e in (1, 2)}
+    assert floats[1] > floats[2] and all(str(f) in PAGE for f in floats.values())
+    assert rank(Judging([1, 2], "abc", criteria, given_)) == [(1, 2, "head-to-head"), (2, 1, "head-to-head")]
