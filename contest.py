@@ -230,6 +230,8 @@ class Category:
     name: str
     state: str = "open"
     method: str = "points"
+    tokens: int = 3
+    quorum: int = 0
     criteria: tuple[Criterion, ...] = ()
     lowest: float = 1
     highest: float = 10
@@ -307,6 +309,40 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """What one judge gives a whole category: the entries that get a token, or all of them in order, best first."""
+
+    category: str
+    judge: str
+    entries: tuple[int, ...] = ()
+    late: bool = False
+    counted: bool = True
+    seq: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOff:
+    """A vote between entries that are level: {judge: entry}. It counts once it is closed."""
+
+    id: str
+    category: str
+    entries: tuple[int, ...]
+    votes: Map[str, int] = Map()
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """The head judge's decision about entries that are level: groups, best first."""
+
+    order: tuple[tuple[int, ...], ...]
+    reason: str = ""
+    seq: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Who won. `step` is the furthest step of the reveal whose names were shown; -1: nothing yet."""
 
@@ -376,6 +412,10 @@ class State:
     entries: Map[int, Entry] = Map()
     sheets: Map[int, Map[str, Sheet]] = Map()  # entry -> judge -> sheet
     after: Map[int, Map[str, Sheet]] = Map()  # sheets that came after the decision: kept, not counted
+    hands: Map[str, Map[str, Hand]] = Map()  # category -> judge -> tokens or ranking
+    after_hands: Map[str, Map[str, Hand]] = Map()
+    run_offs: Map[str, RunOff] = Map()
+    ties: Map[str, tuple[Tie, ...]] = Map()  # category -> in the order decided
     decisions: Map[str, Decision] = Map()
     screen: Screen = Screen()
     stage: Stage = Stage()
@@ -385,6 +425,7 @@ class State:
     erased: Map[int, tuple[str, ...]] = Map()  # entry -> the names of its photos, for the restore of an older backup
     numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
     judge_ids: int = 0
+    run_off_ids: int = 0
 
 
 # Forms: what a person may send for each kind of thing, a checker a field. They refuse; they never repair.
@@ -454,7 +495,8 @@ RULES_FIELDS = {
     "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
     "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
 CATEGORY_FIELDS = {
-    "name": _text(120, 1), "method": _choice("points"), "criteria": _criteria, "places": _number(1, 20, True),
+    "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking"), "tokens": _number(1, 20, True),
+    "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
     "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
     "show_scores": _flag, "position": _number(1, 1000, True)}
 JUDGE_FIELDS = {
@@ -536,6 +578,12 @@ HidePhoto = _command("HidePhoto", entry=int)
 ShowPhoto = _command("ShowPhoto", entry=int)
 GiveSheet = _command("GiveSheet", entry=int, judge=str, marks=dict, note=str, base=object)
 RecuseJudge = _command("RecuseJudge", entry=int, judge=str, recused=bool, reason=str)
+GiveTokens = _command("GiveTokens", category=str, judge=str, entries=list, base=object)
+GiveRanking = _command("GiveRanking", category=str, judge=str, order=list, base=object)
+CallRunOff = _command("CallRunOff", category=str, entries=list)
+VoteInRunOff = _command("VoteInRunOff", run_off=str, judge=str, choice=int)
+CloseRunOff = _command("CloseRunOff", run_off=str)
+DecideTie = _command("DecideTie", category=str, order=list, reason=str)
 DecideWinners = _command("DecideWinners", category=str, places=list, reason=str)
 StepReveal = _command("StepReveal", category=str, step=int, phase=str)
 SetScreen = _command("SetScreen", mode=str, text=str)
@@ -585,6 +633,12 @@ PhotoShown = _event("PhotoShown", entry=int)
 SheetGiven = _event("SheetGiven", ("note",), entry=int, judge=str, marks=dict, note=str, late=bool, counted=bool)
 JudgeRecused = _event("JudgeRecused", ("reason",), entry=int, judge=str, reason=str)
 RecusalLifted = _event("RecusalLifted", ("reason",), entry=int, judge=str, reason=str)
+TokensGiven = _event("TokensGiven", category=str, judge=str, entries=list, late=bool, counted=bool)
+RankingGiven = _event("RankingGiven", category=str, judge=str, order=list, late=bool, counted=bool)
+RunOffCalled = _event("RunOffCalled", run_off=str, category=str, entries=list)
+RunOffVoted = _event("RunOffVoted", run_off=str, judge=str, choice=int)
+RunOffClosed = _event("RunOffClosed", run_off=str)
+TieDecided = _event("TieDecided", ("reason",), category=str, order=list, reason=str)
 WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list, scores=dict, reason=str)
 RevealStepped = _event("RevealStepped", category=str, step=int, phase=str)
 ScreenSet = _event("ScreenSet", ("text",), mode=str, text=str)
@@ -1153,24 +1207,61 @@ def _sits_on(judge: Judge, category: str) -> bool:
     return judge.role == "judge" and (judge.categories is None or category in judge.categories)
 
 
-def category_standings(state: State, category: str) -> dict:
-    """The standings of a category as `standings` gives them, with its id and method.
+def _panel(state: State, category: str) -> list[Judge]:
+    """The judges of a category, in the order invited."""
+    return sorted((j for j in state.judges.values() if _sits_on(j, category)), key=lambda j: int(j.id[1:]))
 
-    A judge whose link was revoked stays on the panel with what was judged, and is missing nowhere.
+
+def judging_of(state: State, category: Category) -> Judging:
+    """What the standings of a category are made of, as things are.
+
+    A judge whose link was revoked stays on the panel with what was judged, and is missing nowhere. A run-off counts
+    once it is closed.
     """
-    found = _category(state, category)
-    pool = [e.number for e in entries_of(state, category) if e.state not in OUT_STATES]
-    seats = [j for j in state.judges.values() if _sits_on(j, category)]
+    pool = [e.number for e in entries_of(state, category.id) if e.state not in OUT_STATES]
+    seats = _panel(state, category.id)
     sheets = {(s.judge, n): s for n in pool for s in state.sheets.get(n, {}).values()}
-    recused = {pair for pair, sheet in sheets.items() if sheet.recused}
-    recused |= {(j.id, n) for j in seats if j.revoked for n in pool if not _complete(found, sheets.get((j.id, n)))}
-    marks = {pair: sheet.marks for pair, sheet in sheets.items()}
-    result = standings(Judging(pool, [j.id for j in seats], found.criteria, marks, recused, found.places))
-    return {"category": category, "method": found.method} | result
+    held = [r for r in run_offs_of(state, category.id) if r.closed]
+    return Judging(
+        pool, [j.id for j in seats], category.criteria, {pair: s.marks for pair, s in sheets.items()},
+        {pair for pair, s in sheets.items() if s.recused}, category.places, category.method,
+        {h.judge: h.entries for h in state.hands.get(category.id, {}).values()}, category.tokens, category.quorum,
+        {j.id for j in seats if j.revoked}, [(r.id, r.entries, r.votes) for r in held],
+        [(tie.order, tie.reason) for tie in state.ties.get(category.id, ())])
 
 
-def _complete(category: Category, sheet: Sheet | None) -> bool:
-    return sheet is not None and all(c.id in sheet.marks for c in category.criteria)
+def category_standings(state: State, category: str) -> dict:
+    """The standings of a category as `standings` gives them, with its id, its method and the entries that are out."""
+    found = _category(state, category)
+    out = [e.number for e in entries_of(state, category) if e.state in OUT_STATES]
+    return {"category": category, "method": found.method} | standings(judging_of(state, found)) | {"out": out}
+
+
+def _tied(judging: Judging) -> list[list[int]]:
+    """The groups of entries that nothing but the head judge has told apart."""
+    rows = standings(dataclasses.replace(judging, decisions=()))["rows"]
+    return [sorted([r["entry"], *r["tied_with"]]) for r in rows if r["tied_with"]]
+
+
+def run_offs_of(state: State, category: str | None = None) -> list[RunOff]:
+    """The run-offs of a category, or all, in the order called."""
+    return sorted((r for r in state.run_offs.values() if category in (None, r.category)), key=lambda r: int(r.id[1:]))
+
+
+def voters(state: State, run_off: RunOff) -> list[str]:
+    """The judges who may vote in a run-off: of the panel, their link alive, recused from none of its entries."""
+    sheets = [state.sheets.get(number, {}) for number in run_off.entries]
+    return [j.id for j in _panel(state, run_off.category)
+            if not j.revoked and not any(j.id in each and each[j.id].recused for each in sheets)]
+
+
+def _is_judged(state: State, category: str) -> bool:
+    """Whether a judge has given anything in a category. A recusal is not about how it is judged."""
+    return category in state.hands or category in state.after_hands or any(_is_marked(state, e.number) for e in entries_of(state, category))
+
+
+def _is_marked(state: State, entry: int) -> bool:
+    return any(sheet.marks for kept in (state.sheets, state.after) for sheet in kept.get(entry, {}).values())
 
 
 def _podium(table: Mapping, places: int) -> list[list[int]]:
@@ -1223,8 +1314,7 @@ def _add_category(command, state):
 def _change_category(command, state):
     found = _category(state, command.category)
     changes = checked(CATEGORY_FIELDS, command.fields)
-    if {"criteria", "method", "lowest", "highest", "step"} & set(changes) and any(
-            state.sheets.get(e.number) for e in entries_of(state, found.id)):
+    if {"criteria", "method", "tokens", "lowest", "highest", "step"} & set(changes) and _is_judged(state, found.id):
         raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
     if "places" in changes and found.state in ("decided", "announced"):
         raise Refused("wrong_state", f"{found.name} is {found.state}: its awards stay.", 409)
@@ -1257,7 +1347,7 @@ def _close_judging(command, state):
 def _open_category(command, state):
     found = _category(state, command.category, "judging")
     reason = REASON("reason", command.reason)
-    if not reason and any(state.sheets.get(e.number) for e in entries_of(state, found.id)):
+    if not reason and _is_judged(state, found.id):
         raise Refused("reason_needed", f"{found.name} has sheets already: say why it is opened again.")
     return [CategoryOpened(found.id, reason)]
 
@@ -1293,7 +1383,9 @@ def _renew_judge(command, state):
 
 @_decide.register(RevokeJudge)
 def _revoke_judge(command, state):
-    return [] if _judge(state, command.judge).revoked else [JudgeRevoked(command.judge)]
+    if _judge(state, command.judge).revoked:
+        return []
+    return [JudgeRevoked(command.judge), *_full_without(state, command.judge, run_offs_of(state))]
 
 
 @_decide.register(SubmitEntry)
@@ -1327,9 +1419,9 @@ def _change_entry(command, state):
     if target != entry.category:
         _category(state, target, "open", "judging")
         source = _category(state, entry.category, "open", "judging", "closed")
-        scales = {(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step)
+        scales = {(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step, _MARKED.get(each.method))
                   for each in (source, state.categories[target])}
-        if state.sheets.get(entry.number) and len(scales) > 1:
+        if _is_marked(state, entry.number) and len(scales) > 1:
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
     changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
@@ -1386,14 +1478,18 @@ def _show_photo(command, state):
 @_decide.register(GiveSheet)
 def _give_sheet(command, state):
     entry, judge, found = _seat(state, command.entry, command.judge)
+    _check_method(found, "points", "trimmed")
     marks = _checked_marks(found, command.marks)
     now = newest_sheet(state, entry.number, judge.id)
     if (command.base or 0) != (now.seq if now else 0):
         raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
                       sheet=plain(now) if now else None)
     note = NOTE("note", command.note)
-    return [SheetGiven(entry.number, judge.id, marks, note, found.state not in ("judging",),
-                       found.state in ("judging", "closed"))]
+    return [SheetGiven(entry.number, judge.id, marks, note, *_late_and_counted(found))]
+
+
+def _late_and_counted(category: Category) -> tuple[bool, bool]:
+    return category.state != "judging", category.state in ("judging", "closed")
 
 
 @_decide.register(RecuseJudge)
@@ -1405,20 +1501,37 @@ def _recuse_judge(command, state):
     now = newest_sheet(state, entry.number, judge.id)
     if command.recused == bool(now and now.recused):
         return []
-    return [(JudgeRecused if command.recused else RecusalLifted)(entry.number, judge.id, reason)]
+    if not command.recused:
+        return [RecusalLifted(entry.number, judge.id, reason)]
+    concerned = [r for r in run_offs_of(state, found.id) if entry.number in r.entries]
+    return [JudgeRecused(entry.number, judge.id, reason), *_full_without(state, judge.id, concerned)]
 
 
 def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category]:
     """The entry, the judge who may judge it, and its category; else Refused."""
     entry = _entry(state, number)
-    found, seat = _category(state, entry.category), _judge(state, judge, "judge")
-    if not _sits_on(seat, entry.category):
-        raise Refused("not_allowed", f"{found.name} is not yours to judge.", 403)
-    if found.state == "open":
-        raise Refused("not_judging", f"Judging of {found.name} has not begun.", 409)
+    seat, found = _panel_seat(state, entry.category, judge)
     if entry.state in OUT_STATES:
         raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
     return entry, seat, found
+
+
+def _panel_seat(state: State, category: str, judge: str) -> tuple[Judge, Category]:
+    """The judge who may judge a category, once it is judged; else Refused."""
+    found, seat = _category(state, category), _judge(state, judge, "judge")
+    if not _sits_on(seat, category):
+        raise Refused("not_allowed", f"{found.name} is not yours to judge.", 403)
+    if found.state == "open":
+        raise Refused("not_judging", f"Judging of {found.name} has not begun.", 409)
+    return seat, found
+
+
+_MARKED = Map({"tokens": "tokens", "ranking": "ranking"})  # what else than marks on criteria a method counts
+
+
+def _check_method(category: Category, *methods: str) -> None:
+    if category.method not in methods:
+        raise Refused("wrong_method", f"{category.name} is judged by {category.method}.", 409)
 
 
 @functools.lru_cache(4096)  # fractions are exact and slow, and the judges of an evening choose among a few dozen marks
@@ -1446,19 +1559,140 @@ def newest_sheet(state: State, entry: int, judge: str) -> Sheet | None:
     return state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
 
 
+@_decide.register(GiveTokens)
+def _give_tokens(command, state):
+    judge, found = _panel_seat(state, command.category, command.judge)
+    _check_method(found, "tokens")
+    now = _checked_base(state, found, judge, command.base)
+    entries = _checked_entries(state, found, command.entries, "bad_tokens")
+    if len(entries) > found.tokens:
+        raise Refused("bad_tokens", f"A judge has {found.tokens} tokens in {found.name}.")
+    for number in set(entries) - set(now.entries if now else ()):
+        if state.entries[number].state in OUT_STATES:
+            raise Refused("withdrawn", f"Entry {number} is {state.entries[number].state}.", 409)
+    return [TokensGiven(found.id, judge.id, entries, *_late_and_counted(found))]
+
+
+@_decide.register(GiveRanking)
+def _give_ranking(command, state):
+    judge, found = _panel_seat(state, command.category, command.judge)
+    _check_method(found, "ranking")
+    _checked_base(state, found, judge, command.base)
+    order = _checked_entries(state, found, command.order, "bad_ranking")
+    judging = judging_of(state, found)
+    holes = [n for n in judging.entries if n not in order and (judge.id, n) not in judging.recused]
+    if order and holes:
+        raise Refused("bad_ranking", f"The ranking lacks entry {holes[0]}.", missing=holes)
+    return [RankingGiven(found.id, judge.id, order, *_late_and_counted(found))]
+
+
+def _checked_base(state: State, category: Category, judge: Judge, base) -> Hand | None:
+    """The judge's hand as it is; a conflict if it is not the one that the judge has seen."""
+    now = newest_hand(state, category.id, judge.id)
+    if (base or 0) != (now.seq if now else 0):
+        raise Refused("conflict", f"{category.name} was judged on another device in between.", 409, hand=plain(now) if now else None)
+    return now
+
+
+def _checked_entries(state: State, category: Category, numbers, code: str) -> list[int]:
+    """Entry numbers of a category, none of them twice."""
+    if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
+        raise Refused("bad_field", "Entries are a list of entry numbers.", field="entries")
+    for number in numbers:
+        if _entry(state, number).category != category.id:
+            raise Refused(code, f"Entry {number} is not in {category.name}.")
+        if numbers.count(number) > 1:
+            raise Refused(code, f"Entry {number} is named twice.")
+    return numbers
+
+
+def newest_hand(state: State, category: str, judge: str) -> Hand | None:
+    """The newest tokens or ranking of a judge for a category, counted or not."""
+    return state.after_hands.get(category, {}).get(judge) or state.hands.get(category, {}).get(judge)
+
+
+@_decide.register(CallRunOff)
+def _call_run_off(command, state):
+    found = _category(state, command.category, "judging", "closed")
+    entries = _checked_entries(state, found, command.entries, "bad_field")
+    _check_tied(state, found, entries)
+    _check_none_open(state, found, entries)
+    made = RunOff(f"r{state.run_off_ids + 1}", found.id, tuple(sorted(entries)))
+    if not voters(state, made):
+        raise Refused("nobody_votes", "There is no judge who may vote between these entries.", 409)
+    return [RunOffCalled(made.id, found.id, sorted(entries))]
+
+
+def _check_tied(state: State, category: Category, entries: list[int]) -> None:
+    if sorted(entries) not in _tied(judging_of(state, category)):
+        raise Refused("not_tied", "These entries are not level, or not all that are: nothing is to be decided between them.", 409)
+
+
+def _check_none_open(state: State, category: Category, entries: Iterable[int]) -> None:
+    if any(not r.closed and set(entries) & set(r.entries) for r in run_offs_of(state, category.id)):
+        raise Refused("run_off_open", f"A run-off of {category.name} is open: close it first.", 409)
+
+
+def _run_off(state: State, run_off: str) -> RunOff:
+    if run_off not in state.run_offs:
+        raise Refused("no_such_run_off", f"There is no run-off {run_off}.", 404)
+    return state.run_offs[run_off]
+
+
+@_decide.register(VoteInRunOff)
+def _vote_in_run_off(command, state):
+    run_off = _run_off(state, command.run_off)
+    judge, found = _panel_seat(state, run_off.category, command.judge)
+    if run_off.closed:
+        raise Refused("run_off_closed", "This run-off is closed.", 409)
+    if judge.id not in voters(state, run_off):
+        raise Refused("recused", "A judge who is recused from one of the entries has no vote.", 409)
+    if command.choice not in run_off.entries:
+        raise Refused("bad_choice", f"Entry {command.choice} is not in this run-off.")
+    if run_off.votes.get(judge.id) == command.choice:
+        return []
+    return [RunOffVoted(run_off.id, judge.id, command.choice), *_full_without(state, judge.id, [run_off])]
+
+
+def _full_without(state: State, judge: str, run_offs: Iterable[RunOff]) -> list[Event]:
+    """The open run-offs that close since nobody but this judge, who has voted or now may not, still had to."""
+    return [RunOffClosed(r.id) for r in run_offs if not r.closed and judge in voters(state, r)
+            and all(j in r.votes for j in voters(state, r) if j != judge)]
+
+
+@_decide.register(CloseRunOff)
+def _close_run_off(command, state):
+    return [] if _run_off(state, command.run_off).closed else [RunOffClosed(command.run_off)]
+
+
+@_decide.register(DecideTie)
+def _decide_tie(command, state):
+    found = _category(state, command.category, "judging", "closed")
+    if not isinstance(command.order, list) or not all(isinstance(group, list) and group for group in command.order):
+        raise Refused("bad_field", "order is lists of entry numbers, best first: [[118], [121, 130]].", field="order")
+    entries = _checked_entries(state, found, [n for group in command.order for n in group], "bad_field")
+    _check_tied(state, found, entries)
+    _check_none_open(state, found, entries)
+    reason = REASON("reason", command.reason)
+    if not reason:
+        raise Refused("reason_needed", "Say why the head judge decided so.")
+    return [TieDecided(found.id, command.order, reason)]
+
+
 @_decide.register(DecideWinners)
 def _decide_winners(command, state):
     found = _category(state, command.category, "closed", "decided")
     if found.id in state.decisions and state.decisions[found.id].revealed:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: its winners stay.", 409)
     places = _checked_places(state, found, command.places)
+    _check_none_open(state, found, [e.number for e in entries_of(state, found.id)])
     reason = REASON("reason", command.reason)
     table = category_standings(state, found.id)
     same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
     if not reason and (not same or table["provisional"] or table["unresolved"]):
         raise Refused("reason_needed", "These winners differ from the standings, or the standings are not complete: say why.",
                       differs=not same, provisional=table["provisional"], unresolved=table["unresolved"])
-    scores = {str(r["entry"]): r["score"] for r in table["rows"] for g in places if r["entry"] in g} if same else {}
+    scores = {str(r["entry"]): r["score"] for r in table["rows"] for g in places if r["entry"] in g and r["score"] is not None} if same else {}
     return [WinnersDecided(found.id, places, scores, reason)]
 
 
@@ -1536,7 +1770,11 @@ def thing_of(fact: Fact) -> tuple[str, object]:
         return "decision", event.category
     if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):
         return "sheet", f"{event.entry}/{event.judge}"
-    for kind in ("entry", "judge", "category"):
+    if isinstance(event, (TokensGiven, RankingGiven)):
+        return "hand", f"{event.category}/{event.judge}"
+    if isinstance(event, TieDecided):
+        return "tie", event.category
+    for kind in ("entry", "run_off", "judge", "category"):
         if hasattr(event, kind):
             return kind, getattr(event, kind)
     return "contest", ""
@@ -1608,7 +1846,9 @@ def _undecided(state: State, category: str) -> State:
 def _fold_category_deleted(event, state, fact):
     left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
     categories = Map({c.id: changed(c, position=i) for i, c in enumerate(left, 1)})
-    return _undecided(changed(state, categories=categories), event.category)
+    gone = {name: Map({k: v for k, v in getattr(state, name).items() if k != event.category}) for name in ("hands", "after_hands", "ties")}
+    run_offs = Map({r.id: r for r in state.run_offs.values() if r.category != event.category})
+    return _undecided(changed(state, categories=categories, run_offs=run_offs, **gone), event.category)
 
 
 def _fold_category_reopened(event, state, fact):
@@ -1617,6 +1857,8 @@ def _fold_category_reopened(event, state, fact):
     for entry in entries_of(state, event.category):
         for sheet in state.after.get(entry.number, {}).values():
             state = _put_sheet(state, changed(sheet, counted=True))
+    for hand in state.after_hands.get(event.category, {}).values():
+        state = _put_hand(state, changed(hand, counted=True))
     return _undecided(state, event.category)
 
 
@@ -1643,16 +1885,40 @@ def _fold_entry_submitted(event, state, fact):
 
 
 def _put_sheet(state: State, sheet: Sheet) -> State:
-    """A state with this sheet as the judge's newest: among the counted, or beside them once the winners are decided."""
-    name, other = ("sheets", "after") if sheet.counted else ("after", "sheets")
-    kept = {name: _set_sheet(getattr(state, name), sheet)}
-    if sheet.counted and sheet.judge in state.after.get(sheet.entry, {}):
-        kept[other] = state.after.set(sheet.entry, state.after[sheet.entry].delete(sheet.judge))
+    return _put(state, "sheets", "after", sheet.entry, sheet)
+
+
+def _put_hand(state: State, hand: Hand) -> State:
+    return _put(state, "hands", "after_hands", hand.category, hand)
+
+
+def _put(state: State, counted: str, after: str, key, record: Sheet | Hand) -> State:
+    """A state with this as the judge's newest: among the counted, or beside them once the winners are decided."""
+    name, other = (counted, after) if record.counted else (after, counted)
+    kept = {name: _set(getattr(state, name), key, record)}
+    beside = getattr(state, after)
+    if record.counted and record.judge in beside.get(key, {}):
+        kept[other] = beside.set(key, beside[key].delete(record.judge))
     return changed(state, **kept)
 
 
-def _set_sheet(sheets: Map, sheet: Sheet) -> Map:
-    return sheets.set(sheet.entry, sheets.get(sheet.entry, Map()).set(sheet.judge, sheet))
+def _set(records: Map, key, record: Sheet | Hand) -> Map:
+    return records.set(key, records.get(key, Map()).set(record.judge, record))
+
+
+def _fold_hand(event, state, fact):
+    entries = event.entries if isinstance(event, TokensGiven) else event.order
+    return _put_hand(state, Hand(event.category, event.judge, tuple(entries), event.late, event.counted, fact.seq, fact.by))
+
+
+def _fold_run_off_called(event, state, fact):
+    made = RunOff(event.run_off, event.category, tuple(event.entries))
+    return changed(state, run_offs=state.run_offs.set(made.id, made), run_off_ids=state.run_off_ids + 1)
+
+
+def _fold_tie_decided(event, state, fact):
+    made = Tie(tuple(map(tuple, event.order)), event.reason, fact.seq, fact.by)
+    return changed(state, ties=state.ties.set(event.category, (*state.ties.get(event.category, ()), made)))
 
 
 def _fold_sheet_given(event, state, fact):
@@ -1673,7 +1939,7 @@ def _fold_person_erased(event, state, fact):
     state = _with(state, "entries", event.entry, **blank, state="withdrawn")
     for kept in ("sheets", "after"):
         for sheet in getattr(state, kept).get(event.entry, {}).values():
-            state = changed(state, **{kept: _set_sheet(getattr(state, kept), changed(sheet, note=""))})
+            state = changed(state, **{kept: _set(getattr(state, kept), event.entry, changed(sheet, note=""))})
     photos = Map({key: number for key, number in state.photos.items() if number != event.entry})
     return changed(state, photos=photos, erased=state.erased.set(event.entry, names),
                                private=state.private.delete(event.entry) if event.entry in state.private else state.private)
@@ -1735,6 +2001,13 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     SheetGiven: _fold_sheet_given,
     JudgeRecused: lambda e, s, fact: _recusal(s, e, fact, True),
     RecusalLifted: lambda e, s, fact: _recusal(s, e, fact, False),
+    TokensGiven: _fold_hand,
+    RankingGiven: _fold_hand,
+    RunOffCalled: _fold_run_off_called,
+    RunOffVoted: lambda e, s, fact:
+        _with(s, "run_offs", e.run_off, votes=s.run_offs[e.run_off].votes.set(e.judge, e.choice)),
+    RunOffClosed: lambda e, s, fact: _with(s, "run_offs", e.run_off, closed=True),
+    TieDecided: _fold_tie_decided,
     WinnersDecided: _fold_winners_decided,
     RevealStepped: _fold_reveal_stepped,
     ScreenSet: lambda e, s, fact:
@@ -1751,6 +2024,7 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
 
 CHANNELS = ("public", "judge", "desk", "host", "admin")
 STAFF = frozenset({"desk", "host", "admin"})
+OWN = frozenset({"sheet", "hand", "run_off"})  # what a judge sees of the own only
 
 
 def view(state: State, channel: str, kind: str, key=None) -> dict | None:
@@ -1759,8 +2033,7 @@ def view(state: State, channel: str, kind: str, key=None) -> dict | None:
     channel   "public", "judge", "desk", "host", "admin", or "judge:<id>" for what is that judge's own
     """
     if channel.startswith("judge:"):
-        own = kind == "sheet" and key[1] == channel[6:]
-        return _sheet_view(state, key) if own else None
+        return _own_view(state, channel[6:], kind, key)
     return _VIEWS[kind](state, channel, key)
 
 
@@ -1825,6 +2098,34 @@ def _sheet_view(state, key):
 
 def _all_sheets_view(state, channel, key):
     return _sheet_view(state, key) if channel == "admin" else None
+
+
+def _own_view(state, judge, kind, key):
+    """What is one judge's own: the sheets, the tokens or ranking, the run-offs that judge may vote in."""
+    if kind == "run_off":
+        run_off = state.run_offs.get(key)
+        if run_off is None or judge not in voters(state, run_off):
+            return None
+        return {"id": key, "category": run_off.category, "entries": list(run_off.entries), "closed": run_off.closed,
+                "choice": run_off.votes.get(judge)}
+    if kind not in ("sheet", "hand") or key[1] != judge:
+        return None
+    return _sheet_view(state, key) if kind == "sheet" else _hand_view(state, "admin", key)
+
+
+def _hand_view(state, channel, key):
+    hand = newest_hand(state, *key)
+    return plain(hand) if hand and channel == "admin" else None
+
+
+def _run_off_view(state, channel, key):
+    if channel != "admin" or key not in state.run_offs:
+        return None
+    return plain(state.run_offs[key]) | {"voters": voters(state, state.run_offs[key])}
+
+
+def _tie_view(state, channel, key):
+    return {"category": key, "decisions": plain(state.ties[key])} if channel == "admin" and key in state.ties else None
 
 
 def _decision_view(state, channel, key):
@@ -1902,7 +2203,7 @@ def _stage_view(state, channel, key):
 
 _VIEWS: Mapping[str, Callable] = Map({
     "contest": _contest_view, "category": _category_view, "entry": _entry_view, "judge": _judge_view,
-    "sheet": _all_sheets_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
+    "sheet": _all_sheets_view, "hand": _hand_view, "run_off": _run_off_view, "tie": _tie_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
     "stage": _stage_view})
 
 
@@ -1915,6 +2216,9 @@ def things_of(state: State) -> Iterator[tuple[str, object]]:
     yield from (("judge", key) for key in sorted(state.judges, key=lambda k: int(k[1:])))
     yield from (("sheet", (n, j)) for n in sorted({*state.sheets, *state.after}) for j in sorted(
         set(state.sheets.get(n, ())) | set(state.after.get(n, ()))))
+    yield from (("hand", (c.id, j)) for c in order for j in sorted({*state.hands.get(c.id, ()), *state.after_hands.get(c.id, ())}))
+    yield from (("run_off", r.id) for r in run_offs_of(state))
+    yield from (("tie", c.id) for c in order if c.id in state.ties)
     yield from (("decision", c.id) for c in order if c.id in state.decisions)
     yield from (("winners", c.id) for c in order if c.id in state.decisions)
     yield "screen", None
@@ -1926,21 +2230,32 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     if isinstance(event, ContestChanged):
         everything = {"wall", "publish"} & set(event.changes)
         return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
-    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):  # most of a contest's lines: only the sheet looks different
-        return [("sheet", (event.entry, event.judge))]
+    if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):  # most of a contest's lines: little looks different
+        voted = () if isinstance(event, SheetGiven) else run_offs_of(after)
+        return [("sheet", (event.entry, event.judge)), *(("run_off", r.id) for r in voted if event.entry in r.entries)]
+    if isinstance(event, (TokensGiven, RankingGiven)):
+        return [("hand", (event.category, event.judge))]
+    if isinstance(event, (RunOffCalled, RunOffVoted, RunOffClosed)):
+        return [("run_off", event.run_off)]
+    if isinstance(event, TieDecided):
+        return [("tie", event.category)]
     if isinstance(event, ContestRestored):
-        return [("judge", key) for key in sorted(event.judges)]
+        return [("judge", key) for key in sorted(event.judges)] + [("run_off", r.id) for r in run_offs_of(after)]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
         things += [("category", key) for key in sorted({*before.categories, *after.categories})]
-        things += [(kind, category) for kind in ("decision", "winners")]
+        things += [(kind, category) for kind in ("decision", "winners", "tie")]
+        if isinstance(event, CategoryDeleted):
+            things += [("hand", (category, j)) for name in ("hands", "after_hands") for j in sorted(getattr(before, name).get(category, ()))]
+            things += [("run_off", r.id) for r in run_offs_of(before, category)]
     elif category and category in after.categories:
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced)):
             things += [("entry", e.number) for e in entries_of(after, category)]
         if isinstance(event, CategoryReopened):
             things += [("sheet", (e.number, j)) for e in entries_of(after, category) for j in before.after.get(e.number, ())]
+            things += [("hand", (category, j)) for j in sorted(before.after_hands.get(category, ()))]
     number, judge = getattr(event, "entry", None), getattr(event, "judge", None)
     if number is not None:
         things.append(("entry", number))
@@ -1948,7 +2263,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         if isinstance(event, PersonErased):
             things += [("sheet", (number, judge)) for judge in sorted({*before.sheets.get(number, ()), *before.after.get(number, ())})]
     if judge is not None:
-        things.append(("judge", judge))
+        things += [("judge", judge), *(("run_off", r.id) for r in run_offs_of(after))]
     return [*things, ("screen", None), ("stage", None)]
 
 
@@ -1956,6 +2271,13 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
 def _told_as(cls: type[Event]) -> str:
     """The name of an event in a frame: SheetGiven -> "sheet_given"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def _owners(state: State, kind: str, key) -> list[str]:
+    """The channels of the judges whose own a thing may be."""
+    if kind == "run_off":
+        return [f"judge:{judge.id}" for judge in state.judges.values() if judge.role == "judge"]
+    return [f"judge:{key[1]}"] if kind in ("sheet", "hand") else []
 
 
 def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
@@ -1972,7 +2294,7 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
             if (kind, key) in done:
                 continue
             done.add((kind, key))
-            own = [f"judge:{key[1]}"] if kind == "sheet" else []
+            own = _owners(after, kind, key)
             for channel in (*CHANNELS, *own):
                 was, now = view(before, channel, kind, key), view(after, channel, kind, key)
                 if was != now:
@@ -5271,7 +5593,7 @@ class Site:
 
     def seen_by(self, who: Who, kind: str, key=None) -> dict | None:
         """A thing as the asker may see it."""
-        if kind == "sheet" and who.role == "judge":
+        if kind in OWN and who.role == "judge":
             return view(self.state, who.by, kind, key)
         seen = view(self.state, who.role, kind, key)
         return self.finished(kind, seen) if seen else None
@@ -5392,18 +5714,20 @@ def _orders(command: type[Command], thing: str, status: int = 200, **fixed) -> C
     return route
 
 
-def _sheet_orders(command: type[Command]) -> Callable[[Site, Ask], Answer]:
-    """A route for a judge's own sheet, or one that the organiser types in for a judge."""
+def _own_orders(command: type[Command], thing: str, *keys: str) -> Callable[[Site, Ask], Answer]:
+    """A route for what is a judge's own, or what the organiser types in for a judge: the thing by these keys, the answer."""
     def route(site: Site, ask: Ask) -> Answer:
         form = dict(ask.form)
         judge = form.pop("judge", ask.who.id)
         if not isinstance(judge, str) or (ask.who.role == "judge" and judge != ask.who.id):
             raise Refused("not_allowed", "A judge gives the judge's own marks only.", 403)
-        form["base"] = _base(site, form.get("base")) if "base" in form else None
-        if command is RecuseJudge:
-            form.pop("base")
-        site.submit(command, ask, **_filled(command, form, {"entry": ask.args["entry"], "judge": judge}))
-        return Answer({"sheet": view(site.state, "admin", "sheet", (ask.args["entry"], judge))})
+        if "base" in command.__dataclass_fields__:
+            form["base"] = _base(site, form.get("base"))
+        else:
+            form.pop("base", None)
+        site.submit(command, ask, **_filled(command, form, {**ask.args, "judge": judge}))
+        named = tuple(judge if key == "judge" else ask.args[key] for key in keys)
+        return Answer({thing: site.seen_by(ask.who, thing, named if len(named) > 1 else named[0])})
     return route
 
 
@@ -5427,9 +5751,9 @@ def _lists(kind: str, name: str) -> Callable[[Site, Ask], Answer]:
 
 
 _PLURALS = types.MappingProxyType({"category": "categories", "entry": "entries", "judge": "judges", "sheet": "sheets",
+                                   "hand": "hands", "run_off": "run_offs", "tie": "ties",
                                    "decision": "decisions", "winners": "winners"})
-_ROLE_LISTS = Map({"judge": frozenset({"sheet"}), "host": frozenset({"decision"}),
-                   "admin": frozenset({"sheet", "judge", "decision"})})
+_ROLE_LISTS = Map({"judge": OWN, "host": frozenset({"decision"}), "admin": OWN | {"judge", "decision", "tie"}})
 
 
 def who_is(site: Site, who: Who) -> dict:
@@ -5466,7 +5790,10 @@ def _feed(site: Site, ask: Ask) -> Answer:
 
 
 def _standings(site: Site, ask: Ask) -> Answer:
-    return Answer(category_standings(site.state, ask.args["category"]))
+    table = category_standings(site.state, ask.args["category"])
+    found = site.state.categories[ask.args["category"]]
+    wanted = ask.query.get("what_if") == "1" and found.method in ("points", "trimmed")
+    return Answer(table | {"what_if": what_if(judging_of(site.state, found))} if wanted else table)
 
 
 def _events(site: Site, ask: Ask) -> Answer:
@@ -5758,8 +6085,14 @@ ROUTES = (
     Route("POST", "/api/entries/<entry:int>/disqualify", ADMIN, _orders(SetEntryState, "entry", state="disqualified")),
     Route("POST", "/api/entries/<entry:int>/hide", FLOOR, _orders(HidePhoto, "entry")),
     Route("POST", "/api/entries/<entry:int>/show", FLOOR, _orders(ShowPhoto, "entry")),
-    Route("PUT", "/api/sheets/<entry:int>", JUDGES, _sheet_orders(GiveSheet)),
-    Route("PUT", "/api/recusals/<entry:int>", JUDGES, _sheet_orders(RecuseJudge)),
+    Route("PUT", "/api/sheets/<entry:int>", JUDGES, _own_orders(GiveSheet, "sheet", "entry", "judge")),
+    Route("PUT", "/api/recusals/<entry:int>", JUDGES, _own_orders(RecuseJudge, "sheet", "entry", "judge")),
+    Route("PUT", "/api/tokens/<category>", JUDGES, _own_orders(GiveTokens, "hand", "category", "judge")),
+    Route("PUT", "/api/rankings/<category>", JUDGES, _own_orders(GiveRanking, "hand", "category", "judge")),
+    Route("POST", "/api/categories/<category>/run-off", ADMIN, _orders(CallRunOff, "run_off", 201)),
+    Route("PUT", "/api/run-offs/<run_off>", JUDGES, _own_orders(VoteInRunOff, "run_off", "run_off")),
+    Route("POST", "/api/run-offs/<run_off>/close", ADMIN, _orders(CloseRunOff, "run_off")),
+    Route("PUT", "/api/ties/<category>", ADMIN, _orders(DecideTie, "tie")),
     Route("GET", "/api/standings/<category>", ADMIN, _standings),
     Route("PUT", "/api/winners/<category>", ADMIN, _orders(DecideWinners, "decision")),
     Route("GET", "/api/winners", PUBLIC, _lists("winners", "winners")),

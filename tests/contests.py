@@ -37,9 +37,9 @@ def do(state: app.State, kind, by="admin", /, **values) -> app.State:
     return done(state, command(kind, by, **values))[0]
 
 
-def contest(entries=3, judges=3, criteria=CRITERIA, stage="judging", places=3) -> app.State:
-    """One category, "sleeve", with entries 101, 102, ... and judges j1, j2, ..., judged or not."""
-    state = do(app.State(epoch="e" * 32), app.AddCategory, fields={"name": "Sleeve", "criteria": criteria, "places": places})
+def contest(entries=3, judges=3, criteria=CRITERIA, stage="judging", places=3, **fields) -> app.State:
+    """One category, "sleeve", with entries 101, 102, ... and judges j1, j2, ..., judged or not. fields: more of the category's."""
+    state = do(app.State(epoch="e" * 32), app.AddCategory, fields={"name": "Sleeve", "criteria": criteria, "places": places} | fields)
     for number in range(judges):
         state = do(state, app.InviteJudge, fields={"name": f"Judge {number + 1}", "role": "judge"})
     for number in range(entries):
@@ -68,6 +68,15 @@ def tap(state: app.State, judge: str, entry: int, value) -> app.State:
     now = state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
     return do(state, app.GiveSheet, f"judge:{judge}", entry=entry, judge=judge, marks=marks(value, state), note="",
               base=now.seq if now else None)
+
+
+def deal(state: app.State, judge: str, entries: list[int], category="sleeve") -> app.State:
+    """A judge's tokens or ranking for a category, as its method says."""
+    now = app.newest_hand(state, category, judge)
+    more = {"category": category, "judge": judge, "base": now.seq if now else None}
+    if state.categories[category].method == "tokens":
+        return do(state, app.GiveTokens, f"judge:{judge}", entries=entries, **more)
+    return do(state, app.GiveRanking, f"judge:{judge}", order=entries, **more)
 
 
 def judged(state: app.State, values) -> app.State:

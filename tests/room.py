@@ -87,7 +87,8 @@ class Store:
     """What a page knows: the whole state, then every frame applied to it, without knowing a single event's name."""
 
     LISTS = {"category": ("categories", lambda c: c["id"]), "entry": ("entries", lambda e: e["number"]), "judge": ("judges", lambda j: j["id"]),
-             "sheet": ("sheets", lambda s: (s["entry"], s["judge"])), "decision": ("decisions", lambda d: d["category"]),
+             "sheet": ("sheets", lambda s: (s["entry"], s["judge"])), "hand": ("hands", lambda h: (h["category"], h["judge"])),
+             "run_off": ("run_offs", lambda r: r["id"]), "tie": ("ties", lambda t: t["category"]), "decision": ("decisions", lambda d: d["category"]),
              "winners": ("winners", lambda w: w["category"])}
 
     def __init__(self, state: dict):

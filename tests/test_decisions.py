@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import contest as app
 from contest import Refused, decide, fact_from_json, fact_json, fold, frames, state_from_parts, state_parts, things_of, view
-from tests.contests import CRITERIA, command, contest, do, done, enter, judged, marks, photo, tap
+from tests.contests import CRITERIA, command, contest, deal, do, done, enter, judged, marks, photo, tap
 
 
 def refused(state, kind, by="admin", /, **values) -> str:
@@ -106,6 +106,261 @@ def test_an_entry_that_is_out_is_not_judged_and_not_ranked(out):
     state = do(state, app.SetEntryState, entry=101, state=out, reason="why")
     assert refused(state, app.GiveSheet, **sheet(None, base=state.sheets[101]["j1"].seq)) == "withdrawn"
     assert [(r["place"], r["entry"]) for r in app.category_standings(state, "sleeve")["rows"]] == [(1, 102)]
+
+
+# Tokens and rankings.
+
+def hand(method="tokens", entries=(101,), judge="j1", category="sleeve", base=None) -> dict:
+    return {"category": category, "judge": judge, "base": base, "entries" if method == "tokens" else "order": list(entries)}
+
+
+def two_categories(method: str) -> app.State:
+    """Entries 101 to 103 in "sleeve", judged by a method, and 104 in another category."""
+    state = do(contest(method=method, stage="open"), app.AddCategory, fields={"name": "Back"})
+    return do(enter(state, 9, "back"), app.StartJudging, category="sleeve")
+
+
+@pytest.mark.parametrize("method, entries, code", [
+    ("tokens", [101, 102, 103, 104], "bad_tokens"), ("tokens", [101, 101], "bad_tokens"), ("tokens", [104], "bad_tokens"),
+    ("tokens", [999], "no_such_entry"), ("tokens", ["101"], "bad_field"), ("tokens", [True], "bad_field"), ("tokens", [101.0], "bad_field"),
+    ("ranking", [101, 102], "bad_ranking"), ("ranking", [101, 102, 102], "bad_ranking"), ("ranking", [101, 102, 102, 103], "bad_ranking"),
+    ("ranking", [101, 102, 103, 104], "bad_ranking"), ("ranking", [101, 102, 999], "no_such_entry"), ("ranking", [[101]], "bad_field")])
+def test_a_hand_that_cannot_be_is_refused(method, entries, code):
+    kind = app.GiveTokens if method == "tokens" else app.GiveRanking
+    assert refused(two_categories(method), kind, **hand(method, entries)) == code
+
+
+def test_a_token_more_than_there_are_is_refused_and_as_many_are_taken():
+    state = contest(entries=4, method="tokens", tokens=2)
+    assert refused(state, app.GiveTokens, **hand(entries=[101, 102, 103])) == "bad_tokens"
+    assert deal(state, "j1", [102, 101]).hands["sleeve"]["j1"].entries == (102, 101)
+
+
+def test_a_category_takes_what_its_method_asks_for_and_nothing_else():
+    for method, right in (("points", app.GiveSheet), ("trimmed", app.GiveSheet), ("tokens", app.GiveTokens), ("ranking", app.GiveRanking)):
+        state = contest(method=method)
+        for kind, values in ((app.GiveSheet, sheet(state)), (app.GiveTokens, hand()), (app.GiveRanking, hand("ranking", [101, 102, 103]))):
+            if kind is not right:
+                assert refused(state, kind, **values) == "wrong_method"
+            else:
+                decide(state, command(kind, **values))
+
+
+@pytest.mark.parametrize("method, entries", [("tokens", [101]), ("ranking", [101, 102, 103])])
+def test_a_hand_is_given_by_a_judge_of_the_category_once_it_is_judged(method, entries):
+    kind = app.GiveTokens if method == "tokens" else app.GiveRanking
+    assert refused(contest(method=method, stage="open"), kind, **hand(method, entries)) == "not_judging"
+    state = do(contest(method=method), app.AddCategory, fields={"name": "Back"})
+    state = do(state, app.InviteJudge, fields={"name": "Eve", "role": "judge", "categories": ["back"]})
+    state = do(state, app.InviteJudge, fields={"name": "Desk", "role": "desk"})
+    assert refused(state, kind, **hand(method, entries, "j4")) == "not_allowed"
+    assert refused(state, kind, **hand(method, entries, "j5")) == refused(state, kind, **hand(method, entries, "j9")) == "no_such_judge"
+    assert refused(state, kind, **hand(method, entries, category="nose")) == "no_such_category"
+
+
+@pytest.mark.parametrize("method, entries", [("tokens", [101]), ("ranking", [101, 102, 103])])
+def test_a_hand_based_on_an_older_one_is_a_conflict_and_shows_the_newer(method, entries):
+    state = deal(contest(method=method), "j1", entries)
+    with pytest.raises(Refused) as no:
+        decide(state, command(app.GiveTokens if method == "tokens" else app.GiveRanking, **hand(method, entries)))
+    assert no.value.code == "conflict" and no.value.extra["hand"]["entries"] == entries
+
+
+def test_a_token_for_who_is_out_is_refused_and_one_that_was_given_before_is_lost():
+    state = deal(contest(judges=1, method="tokens", tokens=2), "j1", [101, 102])
+    state = do(state, app.SetEntryState, entry=101, state="withdrawn", reason="")
+    assert app.category_standings(state, "sleeve")["missing"] == [{"judge": "j1", "entry": None}]
+    kept = deal(state, "j1", [101, 103])
+    assert {r["entry"]: r["score"] for r in app.category_standings(kept, "sleeve")["rows"]} == {102: 0, 103: 1}
+    other = contest(method="tokens")
+    other = do(other, app.SetEntryState, entry=101, state="no-show", reason="")
+    assert refused(other, app.GiveTokens, **hand(entries=[101])) == "withdrawn"
+    back = do(kept, app.SetEntryState, entry=101, state="registered", reason="")
+    assert {r["entry"]: r["score"] for r in app.category_standings(back, "sleeve")["rows"]} == {101: 1, 102: 0, 103: 1}
+
+
+def test_a_ranking_leaves_out_whom_the_judge_is_recused_from_and_may_name_who_is_out():
+    state = do(contest(method="ranking"), app.RecuseJudge, entry=101, judge="j1", recused=True, reason="")
+    state = do(state, app.SetEntryState, entry=102, state="withdrawn", reason="")
+    assert deal(state, "j1", [103]).hands["sleeve"]["j1"].entries == (103,)
+    state = deal(state, "j2", [102, 103, 101])
+    rows = app.category_standings(state, "sleeve")["rows"]
+    assert [(r["entry"], r["ranks"]) for r in rows] == [(103, {"j2": 1}), (101, {"j2": 2})]
+    assert app.category_standings(state, "sleeve")["out"] == [102]
+
+
+@pytest.mark.parametrize("method, entries", [("tokens", [101, 102, 103]), ("ranking", [101, 102, 103])])
+def test_a_hand_is_taken_back_by_an_empty_one(method, entries):
+    state = deal(deal(contest(judges=1, method=method), "j1", entries), "j1", [])
+    table = app.category_standings(state, "sleeve")
+    assert table["unranked"] == [101, 102, 103] and table["provisional"]
+
+
+@pytest.mark.parametrize("method", ["tokens", "ranking"])
+def test_a_late_hand_counts_and_one_after_the_decision_is_kept_until_it_is_judged_again(method):
+    first, second = [[101], [102]] if method == "tokens" else [[101, 102], [102, 101]]
+    state = do(deal(contest(judges=1, entries=2, method=method, tokens=1), "j1", first), app.CloseJudging, category="sleeve")
+    late = deal(state, "j1", second)
+    assert (late.hands["sleeve"]["j1"].late, late.hands["sleeve"]["j1"].counted) == (True, True)
+    assert app.category_standings(late, "sleeve")["rows"][0]["entry"] == 102
+    state = do(state, app.DecideWinners, category="sleeve", places=[[101]], reason="r")
+    after = deal(state, "j1", second)
+    assert app.category_standings(after, "sleeve")["rows"][0]["entry"] == 101
+    assert view(after, "judge:j1", "hand", ("sleeve", "j1"))["counted"] is False
+    again = do(after, app.ReopenCategory, category="sleeve", reason="A late hand")
+    assert app.category_standings(again, "sleeve")["rows"][0]["entry"] == 102
+    assert view(again, "judge:j1", "hand", ("sleeve", "j1"))["counted"] is True
+
+
+def test_what_a_category_is_judged_by_stays_once_a_hand_was_given():
+    state = deal(contest(method="tokens"), "j1", [101])
+    for fields in ({"method": "ranking"}, {"tokens": 2}):
+        assert refused(state, app.ChangeCategory, category="sleeve", fields=fields) == "category_has_sheets"
+    assert do(state, app.ChangeCategory, category="sleeve", fields={"quorum": 2}).categories["sleeve"].quorum == 2
+    assert refused(state, app.OpenCategory, category="sleeve", reason="") == "reason_needed"
+
+
+def test_a_judged_entry_moves_to_no_category_that_counts_otherwise():
+    state = do(tap(contest(), "j1", 101, 8), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA, "method": "tokens"})
+    state = do(state, app.AddCategory, fields={"name": "Arm", "criteria": CRITERIA, "method": "trimmed"})
+    assert refused(state, app.ChangeEntry, entry=101, fields={"category": "back"}) == "category_has_sheets"
+    assert do(state, app.ChangeEntry, entry=101, fields={"category": "arm"}).entries[101].category == "arm"
+    state = do(state, app.RecuseJudge, entry=102, judge="j1", recused=True, reason="")
+    assert do(state, app.ChangeEntry, entry=102, fields={"category": "back"}).entries[102].category == "back"
+
+
+# Run-offs, and what the head judge decides.
+
+def level(judges=3, entries=3, **fields) -> app.State:
+    """101 and 102 are level at the top, judged and closed."""
+    state = contest(judges=judges, entries=entries, **fields)
+    state = judged(state, {101: [8] * judges, 102: [8] * judges} | {n: [5] * judges for n in range(103, 101 + entries)})
+    return do(state, app.CloseJudging, category="sleeve")
+
+
+def called(**more) -> app.State:
+    return do(level(**more), app.CallRunOff, category="sleeve", entries=[102, 101])
+
+
+def vote(state, judge: str, choice: int) -> app.State:
+    return do(state, app.VoteInRunOff, f"judge:{judge}", run_off="r1", judge=judge, choice=choice)
+
+
+def places(state) -> list[tuple]:
+    return [(r["place"], r["entry"], r["decided_by"]) for r in app.category_standings(state, "sleeve")["rows"]]
+
+
+def test_a_run_off_closes_by_itself_when_all_have_voted_and_breaks_the_tie():
+    state = vote(vote(called(), "j1", 102), "j2", 101)
+    assert not state.run_offs["r1"].closed and places(state)[0] == (1, 101, "shared")
+    state = vote(state, "j3", 102)
+    assert state.run_offs["r1"].closed and places(state)[:2] == [(1, 102, "run-off"), (2, 101, "run-off")]
+
+
+def test_a_vote_may_be_changed_until_the_run_off_closes():
+    state = vote(vote(called(), "j1", 101), "j1", 102)
+    assert dict(state.run_offs["r1"].votes) == {"j1": 102}
+    assert done(state, command(app.VoteInRunOff, "judge:j1", run_off="r1", judge="j1", choice=102))[1] is None
+    state = do(state, app.CloseRunOff, run_off="r1")
+    assert refused(state, app.VoteInRunOff, run_off="r1", judge="j2", choice=102) == "run_off_closed"
+    assert places(state)[0] == (1, 102, "run-off")
+    assert done(state, command(app.CloseRunOff, run_off="r1"))[1] is None
+
+
+@pytest.mark.parametrize("entries, code", [([101], "not_tied"), ([101, 103], "not_tied"), ([101, 102, 103], "not_tied"), ([], "not_tied"),
+                                           ([101, 101], "bad_field"), ([101, 999], "no_such_entry"), ([101, "102"], "bad_field")])
+def test_a_run_off_is_called_for_exactly_those_who_are_level(entries, code):
+    assert refused(level(), app.CallRunOff, category="sleeve", entries=entries) == code
+
+
+def test_a_vote_for_another_entry_by_another_or_a_recused_judge_is_refused():
+    state = level()
+    state = do(state, app.RecuseJudge, entry=102, judge="j2", recused=True, reason="")
+    state = do(state, app.CallRunOff, category="sleeve", entries=[101, 102])
+    state = do(state, app.AddCategory, fields={"name": "Back"})
+    state = do(state, app.InviteJudge, fields={"name": "Eve", "role": "judge", "categories": ["back"]})
+    vote_ = {"run_off": "r1", "judge": "j1", "choice": 101}
+    assert refused(state, app.VoteInRunOff, **vote_ | {"choice": 103}) == "bad_choice"
+    assert refused(state, app.VoteInRunOff, **vote_ | {"judge": "j2"}) == "recused"
+    assert refused(state, app.VoteInRunOff, **vote_ | {"judge": "j4"}) == "not_allowed"
+    assert refused(state, app.VoteInRunOff, **vote_ | {"run_off": "r2"}) == refused(state, app.CloseRunOff, run_off="r2") == "no_such_run_off"
+    assert vote(vote(state, "j1", 101), "j3", 101).run_offs["r1"].closed
+
+
+@pytest.mark.parametrize("leave", [(app.RevokeJudge, {"judge": "j3"}), (app.RecuseJudge, {"entry": 101, "judge": "j3", "recused": True, "reason": ""})])
+def test_a_run_off_closes_when_the_last_who_had_to_vote_leaves(leave):
+    kind, values = leave
+    state = do(vote(vote(called(), "j1", 102), "j2", 102), kind, **values)
+    assert state.run_offs["r1"].closed
+    assert not do(vote(called(), "j1", 102), kind, **values).run_offs["r1"].closed
+
+
+def test_an_open_run_off_holds_up_what_would_pass_over_it():
+    state = called()
+    assert refused(state, app.CallRunOff, category="sleeve", entries=[101, 102]) == "run_off_open"
+    assert refused(state, app.DecideTie, category="sleeve", order=[[101], [102]], reason="r") == "run_off_open"
+    assert refused(state, app.DecideWinners, category="sleeve", places=[[101]], reason="r") == "run_off_open"
+    again = do(do(state, app.CloseRunOff, run_off="r1"), app.CallRunOff, category="sleeve", entries=[101, 102])
+    assert sorted(again.run_offs) == ["r1", "r2"]
+
+
+def test_where_nobody_may_vote_no_run_off_is_called():
+    state = do(level(judges=1), app.RevokeJudge, judge="j1")
+    assert refused(state, app.CallRunOff, category="sleeve", entries=[101, 102]) == "nobody_votes"
+
+
+def test_a_withdrawal_voids_a_run_off_and_says_so():
+    state = do(vote(vote(vote(called(), "j1", 102), "j2", 102), "j3", 102), app.SetEntryState, entry=102, state="withdrawn", reason="")
+    assert "run-off-stale:r1" in app.category_standings(state, "sleeve")["flags"]
+
+
+@pytest.mark.parametrize("name", ["open", "decided", "announced"])
+def test_ties_are_broken_between_the_judging_and_the_decision(name):
+    state = in_state(name)
+    assert refused(state, app.CallRunOff, category="sleeve", entries=[101, 102]) == "wrong_state"
+    assert refused(state, app.DecideTie, category="sleeve", order=[[101, 102]], reason="r") == "wrong_state"
+
+
+def test_the_head_judge_decides_a_tie_with_a_reason_and_may_decide_again():
+    state = level()
+    assert refused(state, app.DecideTie, category="sleeve", order=[[102], [101]], reason=" ") == "reason_needed"
+    state = do(state, app.DecideTie, category="sleeve", order=[[102], [101]], reason="cleaner lines")
+    assert places(state)[:2] == [(1, 102, "decision"), (2, 101, "decision")]
+    state = do(state, app.DecideTie, category="sleeve", order=[[102, 101]], reason="both")
+    assert places(state)[:2] == [(1, 101, "decision"), (1, 102, "decision")]
+    assert app.category_standings(state, "sleeve")["unresolved"] == []
+    assert do(state, app.DecideWinners, category="sleeve", places=[[101, 102], [103]], reason="").decisions["sleeve"].scores
+
+
+@pytest.mark.parametrize("order, code", [([[101], [103]], "not_tied"), ([[101], [102], [103]], "not_tied"), ([[101]], "not_tied"), ([], "not_tied"),
+                                         ([[101], [101, 102]], "bad_field"), ([[101], []], "bad_field"), ([101, 102], "bad_field"),
+                                         ([[101], [999]], "no_such_entry")])
+def test_a_decision_about_others_than_those_who_are_level_is_refused(order, code):
+    assert refused(level(), app.DecideTie, category="sleeve", order=order, reason="r") == code
+
+
+def test_a_decision_names_no_entry_of_another_category():
+    state = level()
+    state = enter(do(state, app.AddCategory, fields={"name": "Back"}), 9, "back")
+    assert refused(state, app.DecideTie, category="sleeve", order=[[101], [104]], reason="r") == "bad_field"
+
+
+def test_what_was_given_and_called_in_a_category_goes_with_it():
+    state = do(deal(contest(judges=2, entries=2, method="tokens", tokens=1), "j1", [101]), app.AddCategory, fields={"name": "Back"})
+    state = deal(state, "j2", [102])
+    state = do(state, app.DecideTie, category="sleeve", order=[[101, 102]], reason="r")
+    state = do(state, app.CallRunOff, category="sleeve", entries=[101, 102]) if app.category_standings(state, "sleeve")["unresolved"] else state
+    for entry in (101, 102):
+        state = do(state, app.ChangeEntry, entry=entry, fields={"category": "back"})
+    after = do(state, app.DeleteCategory, category="sleeve")
+    assert not after.hands and not after.ties and not after.run_offs
+    assert {kind for kind, _ in things_of(after)} == {"contest", "category", "entry", "judge", "screen", "stage"}
+
+
+def test_the_winners_of_a_ranking_have_no_score_to_show():
+    state = deal(contest(judges=1, method="ranking"), "j1", [102, 101, 103])
+    state = do(do(state, app.CloseJudging, category="sleeve"), app.DecideWinners, category="sleeve", places=[[102], [101], [103]], reason="")
+    assert dict(state.decisions["sleeve"].scores) == {}
 
 
 # Entries.
@@ -354,6 +609,29 @@ def test_a_judge_sees_no_sheet_but_the_own():
     assert all(view(state, c, "sheet", (101, "j1")) is None for c in ("public", "judge", "desk", "host"))
 
 
+def test_a_judge_sees_no_hand_and_no_vote_but_the_own():
+    state = contest(method="tokens", tokens=1)
+    for judge, entry in (("j1", 101), ("j2", 102), ("j3", 103)):
+        state = deal(state, judge, [entry])
+    state = vote(do(state, app.CallRunOff, category="sleeve", entries=[101, 102, 103]), "j2", 102)
+    assert view(state, "judge:j1", "hand", ("sleeve", "j1"))["entries"] == [101] and view(state, "judge:j1", "hand", ("sleeve", "j2")) is None
+    assert view(state, "judge:j1", "run_off", "r1") == {
+        "id": "r1", "category": "sleeve", "entries": [101, 102, 103], "closed": False, "choice": None}
+    assert view(state, "judge:j2", "run_off", "r1")["choice"] == 102
+    assert view(state, "admin", "run_off", "r1")["votes"] == {"j2": 102} and view(state, "admin", "run_off", "r1")["voters"] == ["j1", "j2", "j3"]
+    for channel in ("public", "judge", "desk", "host"):
+        assert [view(state, channel, kind, key) for kind, key in things_of(state) if kind in ("hand", "run_off", "tie")] == [None] * 4
+
+
+def test_a_run_off_is_for_the_judges_concerned_and_gone_with_a_recusal():
+    state = do(called(), app.InviteJudge, fields={"name": "Desk", "role": "desk"})
+    order = command(app.RecuseJudge, entry=101, judge="j1", recused=True, reason="")
+    after, fact = done(state, order)
+    assert view(state, "judge:j1", "run_off", "r1") and view(after, "judge:j1", "run_off", "r1") is None
+    assert {"k": "judge_recused", "d": {"gone": {"run_off": "r1"}}} in frames(state, after, fact)["judge:j1"]
+    assert "judge:j2" not in frames(state, after, fact) and view(after, "judge:j4", "run_off", "r1") is None
+
+
 def test_before_a_step_no_decision_can_be_told_from_another():
     one, other = decided([[101], [102], [103]]), decided([[104], [103], [101]])
     for channel in ("public", "judge", "desk"):
@@ -369,9 +647,16 @@ class Contests(RuleBasedStateMachine):
 
     channels = ("public", "judge", "judge:j1", "judge:j2", "desk", "host", "admin")
 
-    @initialize()
-    def begin(self):
-        self.state = contest(entries=3, judges=2, stage="open")
+    @initialize(stage=st.sampled_from(["open", "judging"]))
+    def begin(self, stage):
+        self.state = contest(entries=3, judges=2, stage=stage)
+        for name, method in (("Tok", "tokens"), ("Ran", "ranking")):
+            self.state = do(self.state, app.AddCategory, fields={"name": name, "method": method, "tokens": 1, "criteria": CRITERIA})
+            for number in (1, 2):
+                self.state = enter(self.state, number, name.lower())
+            self.state = do(self.state, app.StartJudging, category=name.lower())
+        for judge, tokens, order in (("j1", [104], [106, 107]), ("j2", [105], [107, 106])):  # level, for run-offs to be called
+            self.state = deal(deal(self.state, judge, tokens, "tok"), judge, order, "ran")
         self.first, self.facts = self.state, []
         self.clients = {c: self.seen(c) for c in self.channels}
 
@@ -403,11 +688,14 @@ class Contests(RuleBasedStateMachine):
             (kind, key), = value.items()
             client.pop((kind, key), None)
             return
-        key = {"category": "id", "judge": "id", "entry": "number", "decision": "category", "winners": "category"}.get(kind)
-        client[kind, (value["entry"], value["judge"]) if kind == "sheet" else value[key] if key else None] = value
+        key = {"category": "id", "judge": "id", "entry": "number", "decision": "category", "winners": "category", "run_off": "id",
+               "tie": "category"}.get(kind)
+        pair = {"sheet": ("entry", "judge"), "hand": ("category", "judge")}.get(kind)
+        client[kind, tuple(value[name] for name in pair) if pair else value[key] if key else None] = value
 
-    entry = st.integers(101, 106)
+    entry = st.integers(101, 109)
     judge = st.sampled_from(["j1", "j2"])
+    category = st.sampled_from(["sleeve", "tok", "ran"])
 
     @rule(number=st.integers(0, 99))
     def submit(self, number):
@@ -420,17 +708,58 @@ class Contests(RuleBasedStateMachine):
         given = marks(value) if whole else {"style": value}
         self.ask(app.GiveSheet, f"judge:{judge}", entry=entry, judge=judge, marks=given, note="fine", base=now.seq if now else None)
 
+    @rule(judge=judge, entries=st.lists(st.sampled_from([104, 105]), max_size=2))
+    def give_tokens(self, judge, entries):
+        now = app.newest_hand(self.state, "tok", judge)
+        self.ask(app.GiveTokens, f"judge:{judge}", category="tok", judge=judge, entries=entries, base=now.seq if now else None)
+
+    @rule(judge=judge, order=st.lists(st.sampled_from([106, 107]), max_size=2))
+    def give_ranking(self, judge, order):
+        now = app.newest_hand(self.state, "ran", judge)
+        self.ask(app.GiveRanking, f"judge:{judge}", category="ran", judge=judge, order=order, base=now.seq if now else None)
+
+    def level(self, category) -> list[int]:
+        tied = app.category_standings(self.state, category)["unresolved"] if category in self.state.categories else []
+        return tied[0] if tied else [101]
+
+    @rule(category=category)
+    def call_run_off(self, category):
+        self.ask(app.CallRunOff, category=category, entries=self.level(category))
+
+    @rule(number=st.integers(1, 2), judge=judge, choice=entry)
+    def vote(self, number, judge, choice):
+        run_off = self.state.run_offs.get(f"r{number}")
+        choice = run_off.entries[choice % len(run_off.entries)] if run_off else choice
+        self.ask(app.VoteInRunOff, f"judge:{judge}", run_off=f"r{number}", judge=judge, choice=choice)
+
+    @rule(number=st.integers(1, 2))
+    def close_run_off(self, number):
+        self.ask(app.CloseRunOff, run_off=f"r{number}")
+
+    @rule(category=category, shared=st.booleans())
+    def decide_tie(self, category, shared):
+        entries = self.level(category)
+        self.ask(app.DecideTie, category=category, order=[entries] if shared else [[n] for n in entries], reason="r")
+
+    @rule(entry=entry, category=category)
+    def move(self, entry, category):
+        self.ask(app.ChangeEntry, entry=entry, fields={"category": category})
+
+    @rule(category=st.sampled_from(["tok", "ran"]))
+    def delete(self, category):
+        self.ask(app.DeleteCategory, category=category)
+
     @rule(entry=entry, judge=judge, on=st.booleans())
     def recuse(self, entry, judge, on):
         self.ask(app.RecuseJudge, f"judge:{judge}", entry=entry, judge=judge, recused=on, reason="r")
 
-    @rule(kind=st.sampled_from([app.StartJudging, app.CloseJudging, app.AnnounceCategory]))
-    def go_on(self, kind):
-        self.ask(kind, category="sleeve")
+    @rule(kind=st.sampled_from([app.StartJudging, app.CloseJudging, app.AnnounceCategory]), category=category)
+    def go_on(self, kind, category):
+        self.ask(kind, category=category)
 
-    @rule(kind=st.sampled_from([app.OpenCategory, app.ReopenCategory]))
-    def go_back(self, kind):
-        self.ask(kind, category="sleeve", reason="again")
+    @rule(kind=st.sampled_from([app.OpenCategory, app.ReopenCategory]), category=category)
+    def go_back(self, kind, category):
+        self.ask(kind, category=category, reason="again")
 
     @rule(entry=entry, kind=st.sampled_from([app.HidePhoto, app.ShowPhoto]))
     def hide(self, entry, kind):
@@ -451,6 +780,10 @@ class Contests(RuleBasedStateMachine):
     @rule(numbers=st.permutations([101, 102, 103]), groups=st.integers(0, 3))
     def decide_winners(self, numbers, groups):
         self.ask(app.DecideWinners, category="sleeve", places=[[n] for n in numbers[:groups]], reason="r")
+
+    @rule(category=st.sampled_from(["tok", "ran"]), number=st.sampled_from([104, 106]))
+    def decide_others(self, category, number):
+        self.ask(app.DecideWinners, category=category, places=[[number]], reason="r")
 
     @rule(number=st.integers(0, 4), phase=st.sampled_from(["stencil", "ink"]))
     def reveal(self, number, phase):
@@ -498,6 +831,29 @@ class Contests(RuleBasedStateMachine):
 
 TestContests = Contests.TestCase
 TestContests.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+def test_a_run_off_is_told_to_everybody_as_their_page_would_show_it_from_call_to_deletion():
+    """The steps that random commands seldom take in a row."""
+    play = Contests()
+    play.begin("judging")
+    steps = [lambda: play.decide_tie("tok", True), lambda: play.ask(app.CallRunOff, category="tok", entries=[104, 105]), lambda: play.vote(1, "j1", 104), lambda: play.recuse(104, "j2", True),
+             lambda: play.recuse(104, "j2", False), lambda: play.call_run_off("ran"), lambda: play.vote(2, "j2", 106),
+             lambda: play.revoke("j1", app.RevokeJudge), lambda: play.revoke("j1", app.RenewJudge),
+             lambda: play.ask(app.CloseJudging, category="tok"), lambda: play.decide_others("tok", 104), lambda: play.give_tokens("j2", [104]),
+             lambda: play.go_back(app.ReopenCategory, "tok"), lambda: play.move(104, "sleeve"), lambda: play.move(105, "sleeve"),
+             lambda: play.delete("tok")]
+    told = []
+    for take in steps:
+        take()
+        play.every_client_knows_what_its_page_would()
+        play.replay_equals_live()
+        told.append([type(event).__name__ for event in play.facts[-1].events])
+    play.teardown()
+    assert told == [
+        ["TieDecided"], ["RunOffCalled"], ["RunOffVoted"], ["JudgeRecused", "RunOffClosed"], ["RecusalLifted"], ["RunOffCalled"], ["RunOffVoted"],
+        ["JudgeRevoked", "RunOffClosed"], ["JudgeRenewed"], ["JudgingClosed"], ["WinnersDecided"], ["TokensGiven"],
+        ["CategoryReopened"], ["EntryMoved"], ["EntryMoved"], ["CategoryDeleted"]]
 
 
 def test_a_state_of_any_size_comes_in_small_pieces_and_is_put_together_again():
