@@ -6359,8 +6359,8 @@ def _say_error(site: Site, error: ContestError) -> bytes:
     bottle.response.content_type = "application/json"
     if "retry_after" in refused.extra or refused.status == 503:
         bottle.response.set_header("Retry-After", str(refused.extra.get("retry_after", 2)))
-    outer = {k: v for k, v in refused.extra.items() if k == "sheet"}
-    inner = {k: v for k, v in refused.extra.items() if k != "sheet"}
+    outer = {k: v for k, v in refused.extra.items() if k in OWN}
+    inner = {k: v for k, v in refused.extra.items() if k not in OWN}
     return dumps({"error": {"code": refused.code, "message": refused.text} | inner} | outer)
 
 

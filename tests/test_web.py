@@ -116,6 +116,10 @@ class House:
     def decide(self, category: str, places: list[list[int]], reason: str = "as agreed") -> None:
         self.ok(self.admin.put(f"/api/winners/{category}", {"places": places, "reason": reason}))
 
+    def call(self, category: str, entries: list[int]) -> str:
+        """A run-off between entries that are level; its id."""
+        return self.ok(self.admin.post(f"/api/categories/{category}/run-off", {"entries": entries}), 201)["run_off"]["id"]
+
     def submit(self, who: Http | None = None, photo=PHOTO, **fields) -> Answer:
         return (who or self.nobody).submit(photo, **fields)
 
@@ -164,6 +168,7 @@ class Row:
     who     the roles that may; everybody else is told 401 (public) or 403
     stage   the state of the category that the question is about; "" where it is about none
     body    JSON, or a function of {"category", "entry", "judge", "mine"}
+    fields  more of the category's; one that is judged by tokens has two entries, level, and what is asked of a run-off has one
     """
 
     method: str
@@ -172,6 +177,7 @@ class Row:
     status: int = 200
     stage: str = ""
     body: object = None
+    fields: dict = dataclasses.field(default_factory=dict)
 
 
 ALL, ADMIN, HOSTS, DESKS, JUDGES, FLOOR = (
@@ -212,6 +218,14 @@ ROWS = [
     Row("POST", "/api/entries/<entry:int>/show", FLOOR, stage="open"),
     Row("PUT", "/api/sheets/<entry:int>", JUDGES, stage="judging", body=lambda it: {"marks": MARKS, "base": None, "judge": it["ana"]}),
     Row("PUT", "/api/recusals/<entry:int>", JUDGES, stage="judging", body=lambda it: {"recused": True, "judge": it["ana"]}),
+    Row("PUT", "/api/tokens/<category>", JUDGES, stage="judging", fields={"method": "tokens"},
+        body=lambda it: {"entries": [], "judge": it["ana"], "base": it["hand"]}),
+    Row("PUT", "/api/rankings/<category>", JUDGES, stage="judging", fields={"method": "ranking"},
+        body=lambda it: {"order": [it["entry"]], "judge": it["ana"], "base": None}),
+    Row("POST", "/api/categories/<category>/run-off", ADMIN, 201, "closed", lambda it: {"entries": it["level"]}, {"method": "tokens"}),
+    Row("PUT", "/api/run-offs/<run_off>", JUDGES, 200, "closed", lambda it: {"choice": it["entry"], "judge": it["ana"]}, {"method": "tokens"}),
+    Row("POST", "/api/run-offs/<run_off>/close", ADMIN, 200, "closed", None, {"method": "tokens"}),
+    Row("PUT", "/api/ties/<category>", ADMIN, 200, "closed", lambda it: {"order": [it["level"]], "reason": "both"}, {"method": "tokens"}),
     Row("GET", "/api/standings/<category>", ADMIN, stage="closed"),
     Row("PUT", "/api/winners/<category>", ADMIN, stage="closed", body=lambda it: {"places": [[it["entry"]]], "reason": "one entry"}),
     Row("GET", "/api/winners", ALL),
@@ -246,10 +260,15 @@ def prepared(house: House, row: Row) -> dict:
     if "<judge>" in row.path:
         it["judge"] = house.invite("Guest", "judge")["judge"]["id"]
     if row.stage:
-        it["category"], _ = house.category()
+        it["category"], _ = house.category(**row.fields)
         made = house.ok(house.submit(category=it["category"]), 201)
         it["entry"], it["link"] = made["entry"]["number"], made["mine"].rpartition("/")[2]
+        it["level"] = [it["entry"], house.enter(it["category"])] if row.fields.get("method") == "tokens" else []
         house.bring(it["category"], row.stage, [it["entry"]])
+    if it.get("level"):
+        it["hand"] = house.ok(house.ana.put(f"/api/tokens/{it['category']}", {"entries": it["level"], "base": None}))["hand"]["seq"]
+    if "<run_off>" in row.path:
+        it["run_off"] = house.call(it["category"], it["level"])
     return it
 
 
@@ -345,6 +364,17 @@ def stage(house):
     """What the bad questions are about: an open category, one that is judged, an entry there, and a judge who was sent away."""
     house.open, _ = house.category()
     house.judged, (house.number,) = house.category("judging", entries=1)
+    house.tokens, house.held = house.category("judging", entries=3, method="tokens", tokens=2)
+    house.ranked, house.order = house.category("judging", entries=3, method="ranking")
+    house.ok(house.ana.put(f"/api/tokens/{house.tokens}", {"entries": house.held[:2], "base": None}))
+    house.run_off = house.call(house.tokens, house.held[:2])
+    house.ok(house.ben.put(f"/api/recusals/{house.held[0]}", {"recused": True}))
+    house.level, pair = house.category("judging", entries=2, method="tokens", tokens=2)
+    house.ok(house.ana.put(f"/api/tokens/{house.level}", {"entries": pair, "base": None}))
+    house.pair = pair
+    done = house.call(house.level, pair)
+    house.ok(house.admin.post(f"/api/run-offs/{done}/close"))
+    house.over = done
     house.link = house.invite("Gone", "judge")["link"]
     house.gone = Http(house.server).join(house.link)
     assert house.state(house.gone)["me"]["name"] == "Gone"
@@ -357,6 +387,18 @@ def marks(house, *, raw: bytes | None = None, criterion: str = "technique", **va
     body = raw if raw is not None else json.dumps(value["mark"]).encode()
     return house.ana.request("PUT", f"/api/sheets/{house.number}", b'{"base":null,"marks":{"%s":%s}}' % (criterion.encode(), body),
                              {"Content-Type": "application/json"})
+
+
+def tokens(house, entries) -> Answer:
+    return house.ben.put(f"/api/tokens/{house.tokens}", {"entries": entries, "base": None})
+
+
+def ranking(house, order) -> Answer:
+    return house.ana.put(f"/api/rankings/{house.ranked}", {"order": order, "base": None})
+
+
+def tie(house, order, reason="cleaner lines") -> Answer:
+    return house.admin.put(f"/api/ties/{house.level}", {"order": order, "reason": reason})
 
 
 def raw(house, body: bytes, method: str = "POST", path: str = "/api/categories") -> Answer:
@@ -448,6 +490,43 @@ BAD: dict[str, tuple[Callable, int, str]] = {
     "a sheet for another judge": (lambda h: h.ben.put(f"/api/sheets/{h.number}", {"marks": MARKS, "judge": h.ana_id}), 403, "not_allowed"),
     "a sheet for an entry that is not there": (lambda h: h.ana.put("/api/sheets/99999", {"marks": {}}), 404, "no_such_entry"),
     "an entry's number of 5,000 digits": (lambda h: h.ana.put("/api/sheets/" + "9" * 5000, {"marks": {}}), 400, "bad_request"),
+    "a token too many": (lambda h: tokens(h, h.held), 400, "bad_tokens"),
+    "two tokens for one entry": (lambda h: tokens(h, h.held[:1] * 2), 400, "bad_tokens"),
+    "a token for an entry of another category": (lambda h: tokens(h, [h.number]), 400, "bad_tokens"),
+    "a token for an entry that is not there": (lambda h: tokens(h, [99999]), 404, "no_such_entry"),
+    "a token for a text": (lambda h: tokens(h, ["one"]), 400, "bad_field"),
+    "a token for true": (lambda h: tokens(h, [True]), 400, "bad_field"),
+    "tokens that are no list": (lambda h: tokens(h, {"1": 2}), 400, "bad_field"),
+    "no tokens at all": (lambda h: h.ben.put(f"/api/tokens/{h.tokens}", {"base": None}), 400, "missing_field"),
+    "tokens on a base that is none": (lambda h: h.ben.put(f"/api/tokens/{h.tokens}", {"entries": [], "base": "yesterday"}), 400, "bad_field"),
+    "tokens for another judge": (lambda h: h.ben.put(f"/api/tokens/{h.tokens}", {"entries": [], "judge": h.ana_id}), 403, "not_allowed"),
+    "tokens where marks are given": (lambda h: h.ben.put(f"/api/tokens/{h.judged}", {"entries": [h.number]}), 409, "wrong_method"),
+    "tokens for a category that is not there": (lambda h: h.ben.put("/api/tokens/nowhere", {"entries": []}), 404, "no_such_category"),
+    "tokens before the judging": (lambda h: h.ben.put(f"/api/tokens/{h.open}", {"entries": []}), 409, "not_judging"),
+    "marks where tokens are given": (lambda h: h.ana.put(f"/api/sheets/{h.held[0]}", {"marks": MARKS, "base": None}), 409, "wrong_method"),
+    "a ranking with a hole": (lambda h: ranking(h, h.order[:2]), 400, "bad_ranking"),
+    "a ranking with a double": (lambda h: ranking(h, [*h.order[:2], h.order[1]]), 400, "bad_ranking"),
+    "a ranking with an entry of another category": (lambda h: ranking(h, [*h.order, h.number]), 400, "bad_ranking"),
+    "a ranking of places": (lambda h: ranking(h, [[n] for n in h.order]), 400, "bad_field"),
+    "a run-off of entries that are not level": (lambda h: h.admin.post(f"/api/categories/{h.tokens}/run-off", {"entries": h.held[1:]}), 409, "not_tied"),
+    "a run-off while one is open": (lambda h: h.admin.post(f"/api/categories/{h.tokens}/run-off", {"entries": h.held[:2]}), 409, "run_off_open"),
+    "a run-off without entries": (lambda h: h.admin.post(f"/api/categories/{h.tokens}/run-off"), 400, "missing_field"),
+    "a vote of a judge who is recused": (lambda h: h.ben.put(f"/api/run-offs/{h.run_off}", {"choice": h.held[1]}), 409, "recused"),
+    "a vote for an entry that is not in the run-off": (lambda h: h.ana.put(f"/api/run-offs/{h.run_off}", {"choice": h.held[2]}), 400, "bad_choice"),
+    "a vote for true": (lambda h: h.ana.put(f"/api/run-offs/{h.run_off}", {"choice": True}), 400, "bad_field"),
+    "a vote for another judge": (lambda h: h.ben.put(f"/api/run-offs/{h.run_off}", {"choice": h.held[0], "judge": h.ana_id}), 403, "not_allowed"),
+    "a vote in a run-off that is closed": (lambda h: h.ana.put(f"/api/run-offs/{h.over}", {"choice": h.pair[0]}), 409, "run_off_closed"),
+    "a vote in a run-off that is not there": (lambda h: h.ana.put("/api/run-offs/r999", {"choice": 1}), 404, "no_such_run_off"),
+    "closing a run-off that is not there": (lambda h: h.admin.post("/api/run-offs/nothing/close"), 404, "no_such_run_off"),
+    "the head judge's decision without a reason": (lambda h: tie(h, [h.pair], ""), 400, "reason_needed"),
+    "the head judge's decision of places that overlap": (lambda h: tie(h, [h.pair, h.pair[:1]]), 400, "bad_field"),
+    "the head judge's decision about an entry of another category": (lambda h: tie(h, [[n] for n in (h.pair[0], h.number)]), 400, "bad_field"),
+    "the head judge's decision about one who is not level": (lambda h: tie(h, [h.pair[:1]]), 409, "not_tied"),
+    "the head judge's decision that is a word": (lambda h: h.admin.put(f"/api/ties/{h.level}", {"order": "them", "reason": "r"}), 400, "bad_field"),
+    "a category of an unknown method": (lambda h: h.admin.post("/api/categories", {"name": "A", "method": "dice"}), 400, "bad_field"),
+    "a category without tokens": (lambda h: h.admin.post("/api/categories", {"name": "A", "method": "tokens", "tokens": 0}), 400, "bad_field"),
+    "a quorum below nothing": (lambda h: h.admin.post("/api/categories", {"name": "A", "quorum": -1}), 400, "bad_field"),
+    "another method after the first token": (lambda h: h.admin.patch(f"/api/categories/{h.tokens}", {"method": "points"}), 409, "category_has_sheets"),
     "a note of 2,001 characters": (lambda h: h.ana.put(f"/api/sheets/{h.number}", {"marks": {}, "note": "x" * 2001}), 400, "bad_field"),
     "a recusal that is a word": (lambda h: h.ana.put(f"/api/recusals/{h.number}", {"recused": "yes"}), 400, "bad_field"),
     "the session of a judge who was sent away": (lambda h: h.gone.put(f"/api/sheets/{h.number}", {"marks": {}}), 401, "link_revoked"),
@@ -670,6 +749,59 @@ def test_a_sheet_on_a_stale_base_is_a_conflict_that_shows_the_newer_one(house):
 
 # What is secret until its time.
 
+@pytest.mark.parametrize("method", ["tokens", "ranking"])
+def test_a_hand_on_a_stale_base_is_a_conflict_that_shows_the_newer_one(house, method):
+    category, (one, two) = house.category("judging", entries=2, method=method)
+    path, name = (f"/api/tokens/{category}", "entries") if method == "tokens" else (f"/api/rankings/{category}", "order")
+    first = house.ok(house.ana.put(path, {name: [one, two], "base": None}))["hand"]
+    assert first == {"category": category, "judge": house.ana_id, "entries": [one, two], "late": False, "counted": True, "seq": first["seq"],
+                     "by": f"judge:{house.ana_id}"}
+    epoch = house.state()["e"]
+    for base in (None, first["seq"] - 1, f"{'0' * 32}:{first['seq']}"):
+        answer = house.ana.put(path, {name: [two, one], "base": base})
+        assert (answer.status, answer.code) == (409, "conflict") and answer.json["hand"] == first, base
+    second = house.ok(house.ana.put(path, {name: [two, one], "base": f"{epoch}:{first['seq']}"}))["hand"]
+    typed = house.ok(house.admin.put(path, {name: [], "base": second["seq"], "judge": house.ana_id}))["hand"]
+    assert typed["entries"] == [] and typed["by"] == "admin"
+
+
+def test_a_run_off_goes_from_the_call_to_the_place_it_decides(house):
+    category, entries = house.category("judging", entries=3, method="tokens", tokens=1)
+    judges = [house.invite(f"guest {n}", "judge", categories=[category])["judge"]["id"] for n in range(2)]
+    for judge, entry in zip(judges, entries):
+        house.ok(house.admin.put(f"/api/tokens/{category}", {"entries": [entry], "judge": judge}))
+    table = house.ok(house.admin.get(f"/api/standings/{category}"))
+    assert table["unresolved"] == [entries[:2]] and {m["entry"] for m in table["missing"]} == {None}
+    run_off = house.call(category, entries[:2])
+    for person in (house.ana, house.ben):
+        mine = next(r for r in house.state(person)["run_offs"] if r["id"] == run_off)
+        assert mine == {"id": run_off, "category": category, "entries": entries[:2], "closed": False, "choice": None}
+        house.ok(person.put(f"/api/run-offs/{run_off}", {"choice": entries[1]}))
+    voted = next(r for r in house.state()["run_offs"] if r["id"] == run_off)
+    assert len(voted["votes"]) == 2 and {house.ana_id, *judges} < set(voted["voters"])   # who is a judge of everything has a seat here too
+    for judge in set(voted["voters"]) - set(voted["votes"]):
+        assert not voted["closed"]
+        voted = house.ok(house.admin.put(f"/api/run-offs/{run_off}", {"choice": entries[1], "judge": judge}))["run_off"]
+    assert voted["closed"]
+    rows = house.ok(house.admin.get(f"/api/standings/{category}"))["rows"]
+    assert [(r["place"], r["entry"], r["decided_by"]) for r in rows] == [
+        (1, entries[1], "run-off"), (2, entries[0], "run-off"), (3, entries[2], "tokens")]
+    for judge in judges:
+        house.ok(house.admin.delete(f"/api/judges/{judge}"))
+
+
+def test_what_if_is_shown_when_it_is_asked_for_and_where_marks_are_given(house):
+    category, (one, two) = house.category("judging", entries=2)
+    for person, entry, mark in ((house.ana, one, 9), (house.ana, two, 8), (house.ben, two, 6)):
+        house.ok(person.put(f"/api/sheets/{entry}", {"marks": dict.fromkeys(CRITERIA, mark), "base": None}))
+    assert "what_if" not in house.ok(house.admin.get(f"/api/standings/{category}"))
+    found = house.ok(house.admin.get(f"/api/standings/{category}?what_if=1"))["what_if"]
+    assert found["judge_effect"]["judges"] == {house.ana_id: 1.0, house.seats["ben"]["judge"]["id"]: -1.0}
+    assert [r["entry"] for r in found["z_score"]["rows"]] == [one, two]
+    other, _ = house.category("judging", method="ranking")
+    assert "what_if" not in house.ok(house.admin.get(f"/api/standings/{other}?what_if=1"))
+
+
 class Ear:
     """All that a person is sent: answers of every route and page open to them, and live frames as they came."""
 
@@ -768,6 +900,70 @@ def test_what_is_personal_reaches_nobody_before_its_place_is_revealed_and_a_phon
             assert not any(reason in heard for reason in reasons if one_ear is not host)
     finally:
         house.ok(house.admin.patch("/api/contest", {"publish": "placed"}))
+
+
+# A judge's own: tokens, ranks and votes.
+
+class Whispers:
+    """Somebody who listens by socket, poll and page, and what of judges' own was heard: {("hand", judge), ("vote", judge), ("own vote",)}."""
+
+    def __init__(self, house: House, person: Http):
+        self.house, self.person = house, person
+        self.cursor = {k: house.state(person)[k] for k in "esha"}
+
+    def listen(self) -> None:
+        self.live = Live(self.house.server, http=self.person)
+        assert self.live.hello(self.cursor)["mode"] == "resume"
+
+    def heard(self, last: int) -> list[set[tuple]]:
+        """By each way in turn, up to the seq of a line that everybody is told."""
+        self.live.until(lambda message: message.get("s") == last)
+        polled = self.house.ok(self.person.get("/api/events?wait=0&" + "&".join(f"{k}={v}" for k, v in self.cursor.items())))
+        told = [[message["d"] for frame in frames if frame["t"] == "ev" for message in frame["m"]] for frames in (self.live.received, polled["events"])]
+        page = self.house.state(self.person)
+        shown = [{kind: thing} for kind, name in (("hand", "hands"), ("run_off", "run_offs"), ("tie", "ties")) for thing in page.get(name, ())]
+        self.live.close()
+        return [own_things(things) for things in (*told, shown)]
+
+
+def own_things(things: list[dict]) -> set[tuple]:
+    found: set[tuple] = {("hand", thing["hand"]["judge"]) for thing in things if "hand" in thing} | {("tie",) for thing in things if "tie" in thing}
+    for run_off in (thing["run_off"] for thing in things if "run_off" in thing):
+        assert ("votes" in run_off) != ("choice" in run_off)
+        found |= {("vote", judge) for judge in run_off.get("votes", ())} | ({("own vote",)} if run_off.get("choice") else set())
+    return found
+
+
+def test_tokens_ranks_and_votes_reach_their_judge_and_the_organiser_by_no_way_anybody_else(server):
+    """On the state, on a socket, in what is held for one who was away, by a poll, and again after a restart from the log."""
+    house = House(server())
+    tokens, (one, two) = house.category("judging", entries=2, method="tokens", tokens=1)
+    ranking, order = house.category("judging", entries=2, method="ranking")
+    people = {role: Whispers(house, house.person(role)) for role in ROLES} | {"other judge": Whispers(house, house.ben)}
+    for listener in people.values():
+        listener.listen()
+    house.ok(house.ana.put(f"/api/tokens/{tokens}", {"entries": [one], "base": None}))
+    house.ok(house.ben.put(f"/api/tokens/{tokens}", {"entries": [two], "base": None}))
+    house.ok(house.ana.put(f"/api/rankings/{ranking}", {"order": order, "base": None}))
+    run_off = house.call(tokens, [one, two])
+    house.ok(house.ana.put(f"/api/run-offs/{run_off}", {"choice": one}))
+    house.ok(house.ana.put(f"/api/run-offs/{run_off}", {"choice": two}))
+    house.ok(house.ben.put(f"/api/run-offs/{run_off}", {"choice": one}))
+    house.ok(house.admin.put(f"/api/ties/{tokens}", {"order": [[one], [two]], "reason": "cleaner lines"}))
+    ana, ben = house.ana_id, house.seats["ben"]["judge"]["id"]
+    may = {"judge": {("hand", ana), ("own vote",)}, "other judge": {("hand", ben), ("own vote",)},
+           "admin": {("hand", ana), ("hand", ben), ("vote", ana), ("vote", ben), ("tie",)}}
+    for end in (None, "stop", "kill"):
+        if end:
+            getattr(house.server, end)()
+            house.server.start()
+            for listener in people.values():
+                listener.listen()
+        house.ok(house.admin.patch("/api/contest", {"calm": not house.state()["contest"]["calm"]}))
+        last = house.state()["s"]
+        for role, listener in people.items():
+            assert listener.heard(last) == [may.get(role, set())] * 3, (role, end)
+            assert ("hands" in house.state(listener.person)) == (role in may) and ("ties" in house.state(listener.person)) == (role == "admin")
 
 
 # The reveal.
