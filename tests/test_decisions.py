@@ -251,8 +251,10 @@ def places(state) -> list[tuple]:
 
 
 def test_a_run_off_closes_by_itself_when_all_have_voted_and_breaks_the_tie():
-    state = vote(vote(called(), "j1", 102), "j2", 101)
-    assert not state.run_offs["r1"].closed and places(state)[0] == (1, 101, "shared")
+    state = vote(called(), "j1", 102)
+    assert places(state)[0] == (1, 101, "shared")   # it counts when it is closed, not before
+    state = vote(state, "j2", 101)
+    assert not state.run_offs["r1"].closed
     state = vote(state, "j3", 102)
     assert state.run_offs["r1"].closed and places(state)[:2] == [(1, 102, "run-off"), (2, 101, "run-off")]
 
@@ -327,6 +329,8 @@ def test_the_head_judge_decides_a_tie_with_a_reason_and_may_decide_again():
     state = do(state, app.DecideTie, category="sleeve", order=[[102], [101]], reason="cleaner lines")
     assert places(state)[:2] == [(1, 102, "decision"), (2, 101, "decision")]
     state = do(state, app.DecideTie, category="sleeve", order=[[102, 101]], reason="both")
+    assert [d["reason"] for d in view(state, "admin", "tie", "sleeve")["decisions"]] == ["cleaner lines", "both"]
+    assert not any(view(state, channel, "tie", "sleeve") for channel in ("public", "judge", "judge:j1", "desk", "host"))
     assert places(state)[:2] == [(1, 101, "decision"), (1, 102, "decision")]
     assert app.category_standings(state, "sleeve")["unresolved"] == []
     assert do(state, app.DecideWinners, category="sleeve", places=[[101, 102], [103]], reason="").decisions["sleeve"].scores
