@@ -797,44 +797,28 @@ def state_from_parts(parts: Iterable[tuple[str, object]]) -> State:
 
 
 # --- Scoring ----------------------------------------------------------------
-# Marks in, standings out, a reason for every place. Exact: marks are read as
-# the decimals that were written and kept as fractions; nothing is compared
-# after rounding. A method only makes the first steps of the chain; run-offs,
-# decisions and places are the same for all. Called by Decisions; knows no state.
+# Marks in, standings out, a reason for every place. Exact: decimals as written,
+# kept as fractions, never compared after rounding. A method makes the first
+# steps of the chain, the rest is the same for all. Called by Decisions.
 
 
 @dataclass(frozen=True)
 class Judging:
-    """All that the standings of one category are made of: plain values, no state.
+    """All that the standings of one category are made of: plain values, no state."""
 
-    entries    the pool: numbers, without those that are out
-    panel      the judges whose sheets, hands and votes are read
-    criteria   in the order in which they break ties; weights are positive, their scale means nothing
-    sheets     {(judge, entry): {criterion: mark}}; a missing mark is "not judged"
-    recused    {(judge, entry)}: wins over whatever that judge gave that entry; never missing, never zero
-    places     how many awards there are (count)
-    method     "points", "trimmed", "tokens" or "ranking"
-    hands      {judge: entries}: for tokens those who got one, for a ranking all of them, best first
-    tokens     how many a judge has (count)
-    quorum     judges that an entry should have (count); fewer is flagged
-    gone       judges who left: what they gave counts, nothing of theirs is missing
-    run_offs   [(id, entries, {judge: entry voted for})], in the order held
-    decisions  [(groups of entries, best first; reason)] of the head judge; a later one for the same entries replaces an earlier
-    """
-
-    entries: Collection[int]
-    panel: Collection[str]
-    criteria: Collection[Criterion] = ()
-    sheets: Mapping[tuple[str, int], Mapping[str, float]] = Map()
-    recused: Collection[tuple[str, int]] = ()
-    places: int = 3
-    method: str = "points"
-    hands: Mapping[str, Iterable[int]] = Map()
-    tokens: int = 3
-    quorum: int = 0
-    gone: Collection[str] = ()
-    run_offs: Collection[tuple[str, Iterable[int], Mapping[str, int]]] = ()
-    decisions: Collection[tuple[Iterable[Iterable[int]], str]] = ()
+    entries: Collection[int]  # the pool: numbers, without those that are out
+    panel: Collection[str]  # the judges whose sheets, hands and votes are read
+    criteria: Collection[Criterion] = ()  # in the order in which they break ties; only the proportion of the weights matters
+    sheets: Mapping[tuple[str, int], Mapping[str, float]] = Map()  # {(judge, entry): {criterion: mark}}; missing: not judged
+    recused: Collection[tuple[str, int]] = ()  # (judge, entry): wins over whatever was given; never missing, never zero
+    places: int = 3  # how many awards there are
+    method: str = "points"  # or "trimmed", "tokens", "ranking"
+    hands: Mapping[str, Iterable[int]] = Map()  # {judge: entries that got a token, or all of them, best first}
+    tokens: int = 3  # how many a judge has
+    quorum: int = 0  # judges that an entry should have; fewer is flagged
+    gone: Collection[str] = ()  # judges who left: what they gave counts, nothing of theirs is missing
+    run_offs: Collection[tuple[str, Iterable[int], Mapping[str, int]]] = ()  # (id, entries, {judge: entry}), in the order held
+    decisions: Collection[tuple[Iterable[Iterable[int]], str]] = ()  # (groups, best first; reason); a later one for the same replaces
 
 
 class _Count(typing.NamedTuple):
@@ -898,18 +882,12 @@ def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
     return made
 
 
-def _trimming(totals: Mapping) -> tuple[int, list[str]]:
-    """How many marks to drop at each end, and the flag that says why none."""
-    sizes = {len(each) for each in totals.values()}
-    if len(sizes) > 1:
-        return 0, ["trim-off:unequal-panel"]
-    return (1, []) if sizes and min(sizes) >= 4 else (0, ["trim-off:fewer-than-4"])
-
-
 def _count_points(judging: Judging) -> _Count:
-    """Points, or trimmed where the method says so: the means, then the criteria in order, then the duels."""
+    """Points, or trimmed where every entry has the same number of judges, 4 at least: means, criteria in order, duels."""
     totals, recused = _totals(judging), set(judging.recused)
-    drop, flags = _trimming(totals) if judging.method == "trimmed" else (0, [])
+    sizes = {len(each) for each in totals.values()}
+    drop = int(judging.method == "trimmed" and len(sizes) == 1 and min(sizes) >= 4)
+    flags = ["trim-off:" + ("fewer-than-4" if len(sizes) == 1 else "unequal-panel")] if judging.method == "trimmed" and not drop else []
     score = {e: _mean(sorted(each.values())[drop:len(each) - drop]) for e, each in totals.items() if each}
     spread = {e: max(each.values()) - min(each.values()) for e, each in totals.items() if each}
     steps = [_by("mean", score.get)]
@@ -983,9 +961,8 @@ def _count_tokens(judging: Judging) -> _Count:
 
 def _count_ranking(judging: Judging) -> _Count:
     """Ranking: the skating system's rules 5 to 8, with shares and means where the published rules count and add up."""
-    eligible, recused = _eligible(judging), set(judging.recused)
+    eligible, recused, missing = _eligible(judging), set(judging.recused), []
     got: dict = {e: {} for e in judging.entries}
-    missing: list = []
     for judge, pool in eligible.items():
         order = [e for e in judging.hands.get(judge, ()) if (judge, e) not in recused and e in got]
         if len(set(order)) < len(order):
@@ -1071,8 +1048,7 @@ def standings(judging: Judging) -> dict:
 
     returns  {"provisional", "rows": [{"place", "entry", "score", "judges", "spread", "tied_with", "decided_by"}],
              "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]]}
-             score: for tokens their number; score and spread are None where the method has none; a ranking's row has
-             "ranks" {judge: rank}; entry of a missing: None for tokens
+             score and spread are None where a method has none; a ranking's row has "ranks" {judge: rank}; tokens miss no entry: None
     errors   Refused: `bad_field` (a weight), `bad_tokens`, `bad_ranking`
 
     Source: docs/scoring.md. Places are standard competition ranking ("1224").
@@ -1122,13 +1098,13 @@ def what_if(judging: Judging) -> dict:
     {'a': 1.0, 'b': -1.0}
     """
     totals = {e: each for e, each in _totals(judging).items() if each}
-    by_judge = {j: {e: each[j] for e, each in totals.items() if j in each} for j in judging.panel}
-    by_judge = {j: each for j, each in by_judge.items() if each}
+    found = ((j, {e: each[j] for e, each in totals.items() if j in each}) for j in judging.panel)
+    by_judge = {j: each for j, each in found if each}
     effects = _effects(totals, by_judge)
-    evened = {e: _mean(t - effects[j] for j, t in each.items()) for e, each in totals.items()} if effects is not None else None
     mean = {j: _mean(each.values()) for j, each in by_judge.items()}
     wide = {j: _root(_mean((t - mean[j]) ** 2 for t in each.values())) for j, each in by_judge.items()}
     z = {e: _mean((t - mean[j]) / wide[j] if wide[j] else Fraction(0) for j, t in each.items()) for e, each in totals.items()}
+    evened = {e: _mean(t - (effects or {}).get(j, 0) for j, t in each.items()) for e, each in totals.items()}
     return {"judge_effect": _what_if_rows(evened, effects) if effects is not None else None,
             "z_score": _what_if_rows({e: Fraction(round(value * 10**6), 10**6) for e, value in z.items()}, wide)}
 
