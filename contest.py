@@ -1134,7 +1134,6 @@ def _effects(totals: Mapping, by_judge: Mapping) -> dict[str, Fraction] | None:
 
 def _solve(rows: list[list[Fraction]]) -> list[Fraction] | None:
     """The solution of n equations in n unknowns (the last column is the right side), None where there is not one only."""
-    rows = [list(row) for row in rows]
     for i in range(len(rows)):
         pivot = next((k for k in range(i, len(rows)) if rows[k][i]), None)
         if pivot is None:
