@@ -1012,19 +1012,19 @@ def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Group
     return groups
 
 
-def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
-    """The groups after the run-offs in the order held, and flags: void, or with votes that do not count."""
-    recused, panel, flags = set(judging.recused), set(judging.panel), []
+def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str], list[str]]:
+    """The groups after the run-offs in the order held, the ids of those that are void, and flags for votes that do not count."""
+    recused, panel, stale, flags = set(judging.recused), set(judging.panel), [], []
     for key, entries, votes in judging.run_offs:
         field_ = set(entries)
         if not any(by is None and set(group) == field_ for group, by in groups):
-            flags.append(f"run-off-stale:{key}")
+            stale.append(key)
             continue
         heard = {j: e for j, e in votes.items() if j in panel and e in field_ and not any((j, x) in recused for x in field_)}
         flags += [f"run-off-vote:{key}:{j}" for j in sorted(set(votes) - set(heard))]
         got = {e: list(heard.values()).count(e) for e in field_}
         groups = break_ties(groups, [("run-off", lambda group: _blocks(group, got.get) if set(group) == field_ else [group])])
-    return groups, flags
+    return groups, stale, flags + ["run-off-stale"] * bool(stale)
 
 
 def _apply(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
@@ -1047,7 +1047,7 @@ def standings(judging: Judging) -> dict:
     """Rank the entries of one category, best first, with a reason for every place.
 
     returns  {"provisional", "rows": [{"place", "entry", "score", "judges", "spread", "tied_with", "decided_by"}],
-             "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]]}
+             "unranked", "missing": [{"judge", "entry"}], "flags", "unresolved": [[entry]], "stale": [run-off]}
              score and spread are None where a method has none; a ranking's row has "ranks" {judge: rank}; tokens miss no entry: None
     errors   Refused: `bad_field` (a weight), `bad_tokens`, `bad_ranking`
 
@@ -1061,7 +1061,7 @@ def standings(judging: Judging) -> dict:
     judging = dataclasses.replace(judging, entries=sorted(judging.entries), panel=list(judging.panel))
     count = _COUNTS[judging.method](judging)
     ranked = [e for e in judging.entries if count.judges[e]]
-    groups, void = _hold(break_ties([(ranked, None)] if ranked else [], count.steps), judging)
+    groups, stale, void = _hold(break_ties([(ranked, None)] if ranked else [], count.steps), judging)
     groups, voids = _apply(groups, judging)
     rows = _rows(groups, count)
     missing = [(j, e) for j, e in count.missing if j not in set(judging.gone)]
@@ -1070,7 +1070,7 @@ def standings(judging: Judging) -> dict:
     return {"provisional": bool(missing), "rows": rows, "unranked": [e for e in judging.entries if not count.judges[e]],
             "missing": [{"judge": j, "entry": e} for j, e in missing],
             "flags": [*count.flags, *below, *void, *voids] if judging.entries else [],
-            "unresolved": sorted(map(list, shared))}
+            "unresolved": sorted(map(list, shared)), "stale": stale}
 
 
 def _rows(groups: _Groups, count: _Count) -> list[dict]:

@@ -3,7 +3,7 @@
 Each function is one paragraph of the rules, in their order and as literally as it goes: an entry is compared with every
 other, a partition is found by trying all of them, ranks are counted column by column. Only for a handful of entries.
 
-    opinion(judging) -> {"rows": {entry: (place, decided_by)}, "scores", "unranked", "missing", "flags", "unresolved"}
+    opinion(judging) -> {"rows": {entry: (place, decided_by)}, "scores", "unranked", "missing", "flags", "unresolved", "stale"}
 
 `judging` is anything with the fields of contest.Judging.
 """
@@ -18,7 +18,7 @@ def opinion(judging) -> dict:
     it = SimpleNamespace(
         entries=sorted(judging.entries), panel=list(judging.panel), recused=set(judging.recused), criteria=list(judging.criteria),
         method=judging.method, sheets=dict(judging.sheets), hands={j: list(h) for j, h in judging.hands.items()},
-        tokens=judging.tokens, flags=set())
+        tokens=judging.tokens, flags=set(), stale=[])
     judges, score, groups, missing = {"points": by_points, "trimmed": by_points, "tokens": by_tokens, "ranking": by_ranking}[it.method](it)
     ranked = [e for e in it.entries if judges[e]]
     it.flags |= {f"quorum:{e}" for e in ranked if len(judges[e]) < judging.quorum}
@@ -32,7 +32,7 @@ def opinion(judging) -> dict:
         rows |= {e: (place, by or "shared") for e in group}
     return {"rows": rows, "scores": {e: score[e] for e in ranked}, "unranked": [e for e in it.entries if not judges[e]],
             "missing": {(j, e) for j, e in missing if j not in judging.gone}, "flags": it.flags if it.entries else set(),
-            "unresolved": sorted(unresolved)}
+            "unresolved": sorted(unresolved), "stale": it.stale}
 
 
 def average(numbers) -> Fraction:
@@ -169,7 +169,8 @@ def run_offs(it, groups, held) -> list:
     """Each applies to a group that is exactly its entries; else it is void."""
     for key, entries, votes in held:
         if not [1 for group, by in groups if by is None and sorted(group) == sorted(entries)]:
-            it.flags.add(f"run-off-stale:{key}")
+            it.flags.add("run-off-stale")
+            it.stale.append(key)
             continue
         number = dict.fromkeys(entries, 0)
         for judge, entry in votes.items():

@@ -313,7 +313,7 @@ def test_where_nobody_may_vote_no_run_off_is_called():
 
 def test_a_withdrawal_voids_a_run_off_and_says_so():
     state = do(vote(vote(vote(called(), "j1", 102), "j2", 102), "j3", 102), app.SetEntryState, entry=102, state="withdrawn", reason="")
-    assert "run-off-stale:r1" in app.category_standings(state, "sleeve")["flags"]
+    assert app.category_standings(state, "sleeve")["stale"] == ["r1"]
 
 
 @pytest.mark.parametrize("name", ["open", "decided", "announced"])
