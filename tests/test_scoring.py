@@ -160,7 +160,7 @@ def test_rounding_for_print_is_half_up(value, text):
 # Trimmed.
 
 def test_the_highest_and_the_lowest_mark_are_dropped_one_of_each():
-    """A four-judge panel of USA Gymnastics: of 9.5, 9.0, 9.2 and 9.4 the middle two count, which makes 9.3."""
+    """Published for four-judge panels of USA Gymnastics (source: docs/scoring.md): of 9.5, 9.0, 9.2 and 9.4 the middle two count, which makes 9.3."""
     table = standings(points({1: {"a": 9.5, "b": 9.0, "c": 9.2, "d": 9.4}}, "abcd", method="trimmed"))
     assert table["rows"][0]["score"] == 9.3 and table["rows"][0]["judges"] == 4 and table["flags"] == []
     assert standings(points({1: {"a": 9, "b": 9, "c": 9, "d": 5}}, "abcd", method="trimmed"))["rows"][0]["score"] == 9
