@@ -62,6 +62,7 @@ import time
 import traceback
 import types
 import typing
+import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -211,6 +212,7 @@ DEFAULT_CRITERIA = (
 )
 ENTRY_STATES = ("registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified")
 OUT_STATES = frozenset({"no-show", "withdrawn", "disqualified"})
+PRESENT_STATES = frozenset({"checked-in", "called", "on-stage"})
 PERSONAL = ("title", "artist", "studio", "collector", "phone")
 CONSENT = "2026-1"  # the version of the consent text an entrant ticks
 
@@ -351,11 +353,20 @@ class Decision:
     reason: str = ""
     scores: Map[str, float] = Map()  # {number as text: score}; empty where the decision differs from the standings
     step: int = -1
+    absent: tuple[int, ...] = ()  # entries passed over since nobody came to the stage for them
+    known: tuple[int, ...] = ()  # entries that have no place any more, but whose names had been shown: they stay public
+    corrected_at: int = 0  # ms; 0: not corrected
+    correction: str = ""  # why it was corrected after the announcement
 
     @property
     def revealed(self) -> tuple[tuple[int, ...], ...]:
         """The groups whose names are public, best first."""
         return self.places[max(0, len(self.places) - max(0, self.step)):]
+
+    @property
+    def begun(self) -> bool:
+        """Whether a name has been shown: from then on the decision is not made anew."""
+        return bool(self.revealed or self.known)
 
     def place(self, group: int) -> int:
         """The place of a group: 1 + the number of entries before it."""
@@ -519,6 +530,15 @@ def checked(table: Mapping[str, Callable], given: Mapping, needed: Iterable[str]
     return {name: table[name](name, value) for name, value in given.items()}
 
 
+def folded(name: str) -> str:
+    """A name as it is compared: without regard to case, width of letters and blanks.
+
+    >>> folded("  Zoë   INK ") == folded("zoe\u0308 ink")
+    True
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def slug(name: str, taken: Iterable[str]) -> str:
     """An id made of a name: "Black & Grey" -> "black-grey"; numbered where it is taken."""
     base = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(str.maketrans("äöüßáàâéèêíìóòôúùñçå", "aousaaaeeeiiooouunca")))
@@ -585,6 +605,8 @@ VoteInRunOff = _command("VoteInRunOff", run_off=str, judge=str, choice=int)
 CloseRunOff = _command("CloseRunOff", run_off=str)
 DecideTie = _command("DecideTie", category=str, order=list, reason=str)
 DecideWinners = _command("DecideWinners", category=str, places=list, reason=str)
+PassOver = _command("PassOver", category=str, entry=int)
+CorrectWinners = _command("CorrectWinners", category=str, places=list, reason=str)
 StepReveal = _command("StepReveal", category=str, step=int, phase=str)
 SetScreen = _command("SetScreen", mode=str, text=str)
 CallToStage = _command("CallToStage", entry=object, follow=bool)
@@ -640,6 +662,8 @@ RunOffVoted = _event("RunOffVoted", run_off=str, judge=str, choice=int)
 RunOffClosed = _event("RunOffClosed", run_off=str)
 TieDecided = _event("TieDecided", ("reason",), category=str, order=list, reason=str)
 WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list, scores=dict, reason=str)
+WinnerAbsent = _event("WinnerAbsent", category=str, entry=int, places=list, scores=dict)
+CorrectionMade = _event("CorrectionMade", ("reason",), category=str, places=list, scores=dict, reason=str)
 RevealStepped = _event("RevealStepped", category=str, step=int, phase=str)
 ScreenSet = _event("ScreenSet", ("text",), mode=str, text=str)
 StageCalled = _event("StageCalled", entry=object, follow=bool)
@@ -1333,7 +1357,7 @@ def _reopen_category(command, state):
     reason = REASON("reason", command.reason)
     if not reason:
         raise Refused("reason_needed", f"Say why {found.name} is judged again.")
-    if found.id in state.decisions and state.decisions[found.id].revealed:
+    if found.id in state.decisions and state.decisions[found.id].begun:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: it cannot be judged again.", 409)
     return [CategoryReopened(found.id, reason)]
 
@@ -1657,7 +1681,7 @@ def _decide_tie(command, state):
 @_decide.register(DecideWinners)
 def _decide_winners(command, state):
     found = _category(state, command.category, "closed", "decided")
-    if found.id in state.decisions and state.decisions[found.id].revealed:
+    if found.id in state.decisions and state.decisions[found.id].begun:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: its winners stay.", 409)
     places = _checked_places(state, found, command.places)
     _check_none_open(state, found, [e.number for e in entries_of(state, found.id)])
@@ -1690,12 +1714,104 @@ def _checked_places(state: State, category: Category, places) -> list[list[int]]
     return places
 
 
+@_decide.register(PassOver)
+def _pass_over(command, state):
+    found, decision = _decided(state, command.category)
+    number = _entry(state, command.entry).number
+    if number in decision.absent:
+        return []
+    if not any(number in group for group in decision.places):
+        raise Refused("not_placed", f"Entry {number} has no place in {found.name}.", 409)
+    # Whoever stands behind moves up. So those are either all secret or all shown: a shown place that moved would tell
+    # that a secret one has, and taking its names back would be no better.
+    if decision.revealed and not any(number in group for group in decision.revealed):
+        raise Refused("place_not_shown", f"Places behind that of entry {number} are shown already: show its place first.", 409)
+    table = category_standings(state, found.id)
+    places = _moved_up(table, found.places, decision, number)
+    return [WinnerAbsent(found.id, number, places, _scores(table, places) if decision.scores else {})]
+
+
+def _decided(state: State, category: str) -> tuple[Category, Decision]:
+    found = _category(state, category)
+    if found.id not in state.decisions:
+        raise Refused("not_decided", f"The winners of {found.name} are not decided.", 409)
+    return found, state.decisions[found.id]
+
+
+def _moved_up(table: Mapping, most: int, decision: Decision, absent: int) -> list[list[int]]:
+    """The places without one entry: those behind it move up, and who comes next in the standings takes the last award.
+
+    Next is the best behind everybody who has, or had, a place: whom the organiser left out on purpose stays out.
+    """
+    left = [[n for n in group if n != absent] for group in decision.places]
+    left = [group for group in left if group]
+    had = {*decision.absent, *(n for group in decision.places for n in group)}
+    ranks = [i for i, row in enumerate(table["rows"]) if row["entry"] in had]
+    behind = table["rows"][ranks[-1] + 1:] if ranks else []
+    if behind and sum(map(len, left)) < most:
+        left.append([row["entry"] for row in behind if row["place"] == behind[0]["place"]])
+    return left
+
+
+def _scores(table: Mapping, places: Iterable[Iterable[int]]) -> dict[str, float]:
+    placed = {n for group in places for n in group}
+    return {str(row["entry"]): row["score"] for row in table["rows"] if row["entry"] in placed and row["score"] is not None}
+
+
+@_decide.register(CorrectWinners)
+def _correct_winners(command, state):
+    found = _category(state, command.category, "announced")
+    places = _checked_places(state, found, command.places)
+    reason = REASON("reason", command.reason)
+    if not reason:
+        raise Refused("reason_needed", f"Say why the winners of {found.name} are corrected: everybody is shown it.")
+    if tuple(map(tuple, places)) == state.decisions[found.id].places:
+        return []
+    table = category_standings(state, found.id)
+    same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
+    return [CorrectionMade(found.id, places, _scores(table, places) if same else {}, reason)]
+
+
+# Warnings: what the organiser should know before deciding, and may decide in spite of.
+
+
+def decision_warnings(state: State, category: str, table: Mapping) -> list[dict]:
+    """What speaks against the winners of a category as they are decided or, until then, as the standings have them.
+
+    table    its standings, as `category_standings` gives them
+    returns  [{"code", "entries": [numbers that it is about], ...}]; an empty list: nothing
+    """
+    found, decision = _category(state, category), state.decisions.get(category)
+    placed = [n for group in (decision.places if decision else _podium(table, found.places)) for n in group]
+    pool = [e.number for e in entries_of(state, category) if e.state not in OUT_STATES]
+    told = [{"code": "tied", "entries": sorted(group)} for group in table["unresolved"]]
+    if table["missing"]:
+        told.append({"code": "incomplete", "entries": sorted({m["entry"] for m in table["missing"] if m["entry"] is not None}),
+                     "missing": len(table["missing"])})
+    if len(pool) < found.minimum:
+        told.append({"code": "below_minimum", "entries": pool, "minimum": found.minimum})
+    if any(e.state in PRESENT_STATES for e in state.entries.values()):
+        told += [{"code": "not_checked_in", "entries": [n]} for n in placed if state.entries[n].state == "registered"]
+    told += [{"code": state.entries[n].state, "entries": [n]} for n in placed if state.entries[n].state in OUT_STATES]
+    return told + _placed_elsewhere(state, category, placed)
+
+
+def _placed_elsewhere(state: State, category: str, placed: list[int]) -> list[dict]:
+    """A warning for each placed entry whose collector or artist has a place in another category."""
+    others = [(each, state.entries[n]) for each, decision in state.decisions.items() if each != category
+              for group in decision.places for n in group]
+    told = []
+    for number in sorted(placed):
+        for name in ("collector", "artist"):
+            ours = folded(getattr(state.entries[number], name))
+            told += [{"code": "already_placed", "entries": [number], "who": name, "category": each, "entry": other.number}
+                     for each, other in sorted(others, key=lambda pair: pair[1].number) if ours and folded(getattr(other, name)) == ours]
+    return told
+
+
 @_decide.register(StepReveal)
 def _step_reveal(command, state):
-    found = _category(state, command.category)
-    decision = state.decisions.get(found.id)
-    if decision is None:
-        raise Refused("not_decided", f"The winners of {found.name} are not decided.", 409)
+    found, decision = _decided(state, command.category)
     PHASE("phase", command.phase)
     groups = len(decision.places)
     last = groups + 1
@@ -1741,7 +1857,7 @@ def thing_of(fact: Fact) -> tuple[str, object]:
         return "screen", ""
     if isinstance(event, StageCalled):
         return "stage", ""
-    if isinstance(event, WinnersDecided):
+    if isinstance(event, (WinnersDecided, WinnerAbsent, CorrectionMade)):
         return "decision", event.category
     if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):
         return "sheet", f"{event.entry}/{event.judge}"
@@ -1940,6 +2056,33 @@ def _fold_winners_decided(event, state, fact):
     return changed(state, decisions=state.decisions.set(event.category, made))
 
 
+def _fold_winner_absent(event, state, fact):
+    was = state.decisions[event.category]
+    known = [event.entry] if any(event.entry in group for group in was.revealed) else []
+    return _replaced(state, event, absent=(*was.absent, event.entry), known=(*was.known, *known))
+
+
+def _fold_correction_made(event, state, fact):
+    was, placed = state.decisions[event.category], {n for group in event.places for n in group}
+    known = [*was.known, *(n for group in was.places for n in group)]
+    state = _replaced(state, event, known=tuple(n for n in known if n not in placed),
+                      absent=tuple(n for n in was.absent if n not in placed), corrected_at=fact.at, correction=event.reason)
+    return _with(state, "decisions", event.category, step=max(state.decisions[event.category].step, len(event.places)))
+
+
+def _replaced(state: State, event: Event, **changes) -> State:
+    """A state with other places in a decision. A step keeps its distance to the first place: no secret place is shown by it."""
+    was, places = state.decisions[event.category], tuple(map(tuple, event.places))
+    grown, screen = len(places) - len(was.places), state.screen
+    step = max(0, was.step + grown) if was.step > 0 else was.step
+    state = _with(state, "decisions", event.category, places=places, scores=Map(event.scores), step=step, **changes)
+    if screen.category != event.category or screen.step == 0:
+        return state
+    if was.step <= 0:  # a stencil stands there at most
+        return changed(state, screen=changed(screen, step=0, phase="ink"))
+    return changed(state, screen=changed(screen, step=max(0, screen.step + grown)))
+
+
 def _fold_reveal_stepped(event, state, fact):
     state = changed(state, screen=Screen("reveal", event.category, event.step, event.phase))
     if event.phase == "stencil":
@@ -1984,6 +2127,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     RunOffClosed: lambda e, s, fact: _with(s, "run_offs", e.run_off, closed=True),
     TieDecided: _fold_tie_decided,
     WinnersDecided: _fold_winners_decided,
+    WinnerAbsent: _fold_winner_absent,
+    CorrectionMade: _fold_correction_made,
     RevealStepped: _fold_reveal_stepped,
     ScreenSet: lambda e, s, fact:
         changed(s, screen=changed(s.screen, mode=e.mode, text=e.text)),
@@ -2030,7 +2175,7 @@ def _is_named(state: State, entry: Entry) -> bool:
     if decision is None or category is None:
         return False
     everybody = category.state == "announced" and state.rules.publish == "all"
-    return everybody or any(entry.number in group for group in decision.revealed)
+    return everybody or entry.number in decision.known or any(entry.number in group for group in decision.revealed)
 
 
 def _entry_view(state, channel, key):
@@ -2107,7 +2252,14 @@ def _decision_view(state, channel, key):
     if channel not in ("admin", "host") or key not in state.decisions:
         return None
     decision = state.decisions[key]
-    return plain(decision) | {"revealed": len(decision.revealed)}
+    seen = plain(decision) | {"revealed": len(decision.revealed), "corrected": _corrected(decision)}
+    del seen["corrected_at"], seen["correction"], seen["known"]
+    out = sorted(n for group in decision.places for n in group if state.entries[n].state in OUT_STATES)
+    return seen | {"out": out}
+
+
+def _corrected(decision: Decision) -> dict | None:
+    return {"at": decision.corrected_at, "reason": decision.correction} if decision.corrected_at else None
 
 
 def _winner(state: State, decision: Decision, number: int) -> dict:
@@ -2133,9 +2285,12 @@ def _places_view(state: State, decision: Decision) -> list[dict]:
 
 def _winners_view(state, channel, key):
     decision, category = state.decisions.get(key), state.categories.get(key)
-    if decision is None or category is None or not (decision.revealed or category.state == "announced"):
+    if decision is None or category is None or not (decision.begun or category.state == "announced"):
         return None
-    return {"category": key, "places": _places_view(state, decision)}
+    seen = {"category": key, "places": _places_view(state, decision)}
+    if absent := [n for n in decision.absent if n in decision.known]:  # one passed over in secret stays a number
+        seen["absent"] = absent
+    return seen | {"corrected": _corrected(decision)} if decision.corrected_at else seen
 
 
 def _screen_view(state, channel, key):
@@ -2226,7 +2381,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
             things += [("run_off", r.id) for r in run_offs_of(before, category)]
     elif category and category in after.categories:
         things += [("category", category), ("decision", category), ("winners", category)]
-        if isinstance(event, (RevealStepped, CategoryAnnounced)):
+        if isinstance(event, (RevealStepped, CategoryAnnounced, WinnerAbsent, CorrectionMade)):
             things += [("entry", e.number) for e in entries_of(after, category)]
         if isinstance(event, CategoryReopened):
             things += [("sheet", (e.number, j)) for e in entries_of(after, category) for j in before.after.get(e.number, ())]
@@ -2234,7 +2389,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     number, judge = getattr(event, "entry", None), getattr(event, "judge", None)
     if number is not None:
         things.append(("entry", number))
-        things += [("winners", after.entries[number].category)]
+        things += [(kind, after.entries[number].category) for kind in ("winners", "decision")]
         if isinstance(event, PersonErased):
             things += [("sheet", (number, judge)) for judge in sorted({*before.sheets.get(number, ()), *before.after.get(number, ())})]
     if judge is not None:
@@ -5768,7 +5923,8 @@ def _standings(site: Site, ask: Ask) -> Answer:
     table = category_standings(site.state, ask.args["category"])
     found = site.state.categories[ask.args["category"]]
     wanted = ask.query.get("what_if") == "1" and found.method in ("points", "trimmed")
-    return Answer(table | {"what_if": what_if(judging_of(site.state, found))} if wanted else table)
+    more = {"what_if": what_if(judging_of(site.state, found))} if wanted else {}
+    return Answer(table | {"warnings": decision_warnings(site.state, found.id, table)} | more)
 
 
 def _events(site: Site, ask: Ask) -> Answer:
@@ -6070,6 +6226,8 @@ ROUTES = (
     Route("PUT", "/api/ties/<category>", ADMIN, _orders(DecideTie, "tie")),
     Route("GET", "/api/standings/<category>", ADMIN, _standings),
     Route("PUT", "/api/winners/<category>", ADMIN, _orders(DecideWinners, "decision")),
+    Route("POST", "/api/winners/<category>/absent", HOSTS, _orders(PassOver, "decision")),
+    Route("POST", "/api/winners/<category>/correct", ADMIN, _orders(CorrectWinners, "decision")),
     Route("GET", "/api/winners", PUBLIC, _lists("winners", "winners")),
     Route("GET", "/api/feed", PUBLIC, _feed),
     Route("POST", "/api/reveal", HOSTS, _orders(StepReveal, "screen")),

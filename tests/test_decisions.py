@@ -597,6 +597,197 @@ def test_losers_stay_numbers_unless_all_are_published():
     assert view(state, "public", "entry", 104)["collector"] == "Zoë 3"
 
 
+# A winner who is not there, and a correction.
+
+def six(places=3, awards=3) -> app.State:
+    """Six entries judged 9, 8, 7, 6, 5, 4; the first of them decided as the standings say."""
+    state = judged(contest(entries=6, judges=1, places=awards), {101 + n: [9 - n] for n in range(6)})
+    state = do(state, app.CloseJudging, category="sleeve")
+    return do(state, app.DecideWinners, category="sleeve", places=[[101 + n] for n in range(places)], reason="so")
+
+
+def absent(state, entry) -> app.State:
+    return do(state, app.PassOver, "host:j9", category="sleeve", entry=entry)
+
+
+def places_of(state, channel="public") -> list:
+    shown = view(state, channel, "winners", "sleeve")
+    return shown and [(p["place"], [e["number"] for e in p["entries"]]) for p in shown["places"]]
+
+
+def shown_to(state, last: int) -> app.State:
+    for number in range(last + 1):
+        state = step(state, number)
+    return state
+
+
+def test_the_runner_up_moves_up_and_the_next_of_the_standings_takes_the_last_award():
+    state = absent(six(), 101)
+    assert state.decisions["sleeve"].places == ((102,), (103,), (104,)) and state.decisions["sleeve"].absent == (101,)
+    assert dict(state.decisions["sleeve"].scores) == {"102": 8, "103": 7, "104": 6}
+    assert absent(state, 102).decisions["sleeve"].places == ((103,), (104,), (105,))
+    assert absent(state, 101) is state                                     # the second tap of a nervous thumb
+
+
+def test_nobody_outside_learns_that_a_secret_winner_is_passed_over():
+    for state in (six(), step(six(), 0)):
+        order = command(app.PassOver, "host:j9", category="sleeve", entry=102)
+        after, fact = done(state, order)
+        assert set(frames(state, after, fact)) == {"host", "admin"}
+        shown = shown_to(after, 4)
+        assert places_of(shown) == [(1, [101]), (2, [103]), (3, [104])]
+        assert "collector" not in view(shown, "public", "entry", 102) and "absent" not in view(shown, "public", "winners", "sleeve")
+
+
+@pytest.mark.parametrize("last, gone, places", [
+    (1, 103, [(3, [104])]), (2, 103, [(2, [102]), (3, [104])]), (2, 102, [(2, [103]), (3, [104])]),
+    (3, 101, [(1, [102]), (2, [103]), (3, [104])]), (4, 103, [(1, [101]), (2, [102]), (3, [104])])])
+def test_a_winner_who_was_shown_is_passed_over_and_stays_known(last, gone, places):
+    state = absent(shown_to(six(), last), gone)
+    assert places_of(state) == places
+    assert view(state, "public", "winners", "sleeve")["absent"] == [gone]
+    assert view(state, "public", "entry", gone)["collector"] and view(state, "public", "entry", 104)["collector"]
+    secret = {101, 102, 103} - {gone} - {n for _, group in places for n in group}
+    assert not any("collector" in view(state, "public", "entry", n) for n in secret)
+    assert [n for _, group in places_of(shown_to(state, 4)) for n in group] == [n for n in range(101, 105) if n != gone]
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_a_secret_place_does_not_change_while_one_behind_it_is_shown(last):
+    assert refused(shown_to(six(), last), app.PassOver, category="sleeve", entry=101) == "place_not_shown"
+
+
+def test_the_screen_shows_who_moved_up_in_the_place_that_stood_there():
+    state = absent(shown_to(six(), 3), 101)
+    seen = view(state, "public", "screen")
+    assert (seen["place"], [e["number"] for e in seen["entries"]]) == (1, [102])
+    stencil = absent(step(shown_to(six(), 1), 2, "stencil"), 103)          # the stencil of the second place stays
+    assert view(stencil, "public", "screen")["stencils"][0]["stencil"] == f"{1:032x}-stencil.webp"
+
+
+def test_without_a_next_the_places_get_fewer_and_no_secret_one_is_shown_by_it():
+    state = judged(contest(entries=3, judges=1), {101: [9], 102: [8], 103: [7]})
+    state = do(do(state, app.CloseJudging, category="sleeve"), app.DecideWinners, category="sleeve", places=[[101], [102], [103]], reason="")
+    state = absent(shown_to(state, 1), 103)
+    assert places_of(state) == [] and view(state, "public", "screen")["phase"] == "slate"
+    assert view(state, "public", "entry", 103)["collector"] and "collector" not in view(state, "public", "entry", 102)
+    assert refused(state, app.DecideWinners, category="sleeve", places=[[102]], reason="r") == "wrong_state"
+    assert refused(state, app.ReopenCategory, category="sleeve", reason="r") == "wrong_state"
+    assert places_of(step(step(state, 1), 2)) == [(1, [101]), (2, [102])]
+
+
+def test_everybody_absent_is_no_award():
+    state = six(places=1, awards=1)
+    for entry in range(101, 107):
+        state = absent(state, entry)
+    assert state.decisions["sleeve"].places == ()
+    assert view(step(step(state, 0), 1), "public", "screen")["phase"] == "none"
+
+
+def test_shared_places_close_up_and_a_tie_behind_them_shares_the_last_award():
+    state = judged(contest(entries=5, judges=1), {101: [9], 102: [9], 103: [7], 104: [6], 105: [6]})
+    state = do(do(state, app.CloseJudging, category="sleeve"), app.DecideWinners, category="sleeve", places=[[101, 102], [103]], reason="r")
+    assert absent(state, 102).decisions["sleeve"].places == ((101,), (103,), (104, 105))
+    shown = absent(do(state, app.AnnounceCategory, category="sleeve"), 102)
+    assert places_of(shown) == [(1, [101]), (2, [103]), (3, [104, 105])]
+
+
+def test_whom_the_organiser_left_out_on_purpose_does_not_come_back_by_an_absence():
+    state = do(six(), app.DecideWinners, category="sleeve", places=[[102], [104]], reason="101 and 103 have won elsewhere")
+    assert absent(state, 102).decisions["sleeve"].places == ((104,), (105,))
+
+
+@pytest.mark.parametrize("entry, code", [(104, "not_placed"), (999, "no_such_entry")])
+def test_only_a_winner_can_be_absent(entry, code):
+    assert refused(six(), app.PassOver, category="sleeve", entry=entry) == code
+    assert refused(contest(), app.PassOver, category="sleeve", entry=101) == "not_decided"
+    assert refused(contest(), app.PassOver, category="nose", entry=101) == "no_such_category"
+
+
+def correct(state, places, reason="a slip of the pen"):
+    return do(state, app.CorrectWinners, category="sleeve", places=places, reason=reason)
+
+
+def test_a_correction_shows_as_one_and_takes_back_no_name():
+    state = correct(do(six(), app.AnnounceCategory, category="sleeve"), [[102], [101], [105]])
+    assert places_of(state) == [(1, [102]), (2, [101]), (3, [105])]
+    assert view(state, "public", "winners", "sleeve")["corrected"] == {"at": 1_790_000_000_000, "reason": "a slip of the pen"}
+    assert view(state, "public", "entry", 103)["collector"] and "score" not in view(state, "public", "winners", "sleeve")["places"][0]["entries"][0]
+    assert correct(state, [[102], [101], [105]], "again") is state
+    back = correct(state, [[101], [102], [103]])
+    assert view(back, "public", "winners", "sleeve")["places"][0]["entries"][0]["score"] == 9 and back.decisions["sleeve"].known == (105,)
+
+
+def test_a_category_without_an_award_can_get_one_by_a_correction():
+    state = do(do(six(), app.DecideWinners, category="sleeve", places=[], reason="r"), app.AnnounceCategory, category="sleeve")
+    assert places_of(correct(state, [[101]])) == [(1, [101])]
+
+
+def test_who_came_after_all_gets_the_place_back_by_a_correction():
+    state = absent(do(six(), app.AnnounceCategory, category="sleeve"), 101)
+    state = correct(state, [[101], [102], [103]])
+    assert "absent" not in view(state, "public", "winners", "sleeve") and state.decisions["sleeve"].absent == ()
+
+
+def test_before_the_announcement_there_is_nothing_to_correct_and_after_it_a_reason_is_needed():
+    assert refused(six(), app.CorrectWinners, category="sleeve", places=[[102]], reason="r") == "wrong_state"
+    state = do(six(), app.AnnounceCategory, category="sleeve")
+    assert refused(state, app.CorrectWinners, category="sleeve", places=[[102]], reason=" ") == "reason_needed"
+    assert refused(state, app.CorrectWinners, category="sleeve", places=[[102], [102]], reason="r") == "bad_field"
+
+
+# What the organiser is warned of.
+
+def warned(state, category="sleeve") -> list[dict]:
+    return app.decision_warnings(state, category, app.category_standings(state, category))
+
+
+def test_nothing_speaks_against_clear_and_complete_standings():
+    assert warned(six()) == [] and warned(judged(contest(judges=1), {101: [9], 102: [8], 103: [7]})) == []
+
+
+def test_a_tie_and_a_missing_sheet_are_warned_of():
+    state = judged(contest(judges=1, entries=3), {101: [9], 102: [9], 103: [None]})
+    assert warned(state) == [{"code": "tied", "entries": [101, 102]}, {"code": "incomplete", "entries": [103], "missing": 1}]
+
+
+def test_too_few_entries_are_warned_of():
+    state = do(six(), app.ChangeCategory, category="sleeve", fields={"minimum": 7})
+    assert warned(state) == [{"code": "below_minimum", "entries": [101, 102, 103, 104, 105, 106], "minimum": 7}]
+    assert warned(do(state, app.ChangeCategory, category="sleeve", fields={"minimum": 6})) == []
+
+
+def test_who_was_not_checked_in_is_warned_of_only_where_anybody_was():
+    assert warned(six()) == []
+    state = do(six(), app.SetEntryState, entry=106, state="checked-in", reason="")
+    assert warned(state) == [{"code": "not_checked_in", "entries": [n]} for n in (101, 102, 103)]
+
+
+def test_a_winner_who_is_out_since_the_decision_is_told_in_the_decision_at_once():
+    before = six()
+    for out in ("withdrawn", "disqualified", "no-show"):
+        state, fact = done(before, command(app.SetEntryState, entry=102, state=out, reason="r"))
+        assert warned(state) == [{"code": out, "entries": [102]}]
+        told = frames(before, state, fact)
+        assert all({"k": "entry_state_changed", "d": {"decision": view(state, "host", "decision", "sleeve")}} in told[c] for c in ("host", "admin"))
+        assert view(state, "admin", "decision", "sleeve")["out"] == [102]
+
+
+@pytest.mark.parametrize("field, theirs, found", [
+    ("artist", "MARTA  zero", True), ("collector", "zoe\u0308 one", True), ("artist", "Marta", False), ("collector", "", False), ("studio", "Studio", False)])
+def test_who_has_a_place_elsewhere_is_warned_of_however_the_name_is_typed(field, theirs, found):
+    state = do(contest(entries=0, judges=1, stage="open"), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA})
+    ours = {"artist": "Marta Zero", "collector": "Zo\u00eb One", "studio": "Studio"}
+    state = enter(enter(state, 1, "sleeve", **ours), 2, "back", **{"artist": "Other", "collector": "Other", field: theirs or "x"})
+    if not theirs:   # nobody is nobody: blank names are not the same person
+        state = do(do(state, app.ChangeEntry, entry=101, fields={"artist": ""}), app.ChangeEntry, entry=102, fields={"artist": ""})
+    for category, entry in (("sleeve", 101), ("back", 102)):
+        state = do(state, app.StartJudging, category=category)
+        state = do(tap(state, "j1", entry, 8), app.CloseJudging, category=category)
+    state = do(state, app.DecideWinners, category="sleeve", places=[[101]], reason="")
+    assert warned(state, "back") == ([{"code": "already_placed", "entries": [102], "who": field, "category": "sleeve", "entry": 101}] if found else [])
+
+
 # Who knows what.
 
 @pytest.mark.parametrize("channel", ["public", "judge", "judge:j1"])
@@ -661,7 +852,7 @@ class Contests(RuleBasedStateMachine):
             self.state = do(self.state, app.StartJudging, category=name.lower())
         for judge, tokens, order in (("j1", [104], [106, 107]), ("j2", [105], [107, 106])):  # level, for run-offs to be called
             self.state = deal(deal(self.state, judge, tokens, "tok"), judge, order, "ran")
-        self.first, self.facts = self.state, []
+        self.first, self.facts, self.known = self.state, [], set()
         self.clients = {c: self.seen(c) for c in self.channels}
 
     def seen(self, channel) -> dict:
@@ -789,6 +980,14 @@ class Contests(RuleBasedStateMachine):
     def decide_others(self, category, number):
         self.ask(app.DecideWinners, category=category, places=[[number]], reason="r")
 
+    @rule(entry=entry)
+    def pass_over(self, entry):
+        self.ask(app.PassOver, "host:j9", category="sleeve", entry=entry)
+
+    @rule(numbers=st.permutations([101, 102, 103, 104]), groups=st.integers(0, 3))
+    def correct(self, numbers, groups):
+        self.ask(app.CorrectWinners, category="sleeve", places=[[n] for n in numbers[:groups]], reason="a slip")
+
     @rule(number=st.integers(0, 4), phase=st.sampled_from(["stencil", "ink"]))
     def reveal(self, number, phase):
         self.ask(app.StepReveal, category="sleeve", step=number, phase=phase)
@@ -818,6 +1017,13 @@ class Contests(RuleBasedStateMachine):
     def every_client_knows_what_its_page_would(self):
         for channel, client in self.clients.items():
             assert client == self.seen(channel), channel
+
+    @invariant()
+    def what_was_shown_stays_known(self):
+        state = app.changed(self.state, rules=app.changed(self.state.rules, publish="placed"))
+        known = {n for n in state.entries if "collector" in view(state, "judge", "entry", n)}
+        assert known >= self.known
+        self.known = known
 
     @precondition(lambda self: self.facts)
     @invariant()

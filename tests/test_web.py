@@ -228,6 +228,8 @@ ROWS = [
     Row("PUT", "/api/ties/<category>", ADMIN, 200, "closed", lambda it: {"order": [it["level"]], "reason": "both"}, {"method": "tokens"}),
     Row("GET", "/api/standings/<category>", ADMIN, stage="closed"),
     Row("PUT", "/api/winners/<category>", ADMIN, stage="closed", body=lambda it: {"places": [[it["entry"]]], "reason": "one entry"}),
+    Row("POST", "/api/winners/<category>/absent", HOSTS, stage="decided", body=lambda it: {"entry": it["entry"]}),
+    Row("POST", "/api/winners/<category>/correct", ADMIN, 409, "decided", body=lambda it: {"places": [], "reason": "nobody"}),
     Row("GET", "/api/winners", ALL),
     Row("GET", "/api/feed", ALL),
     Row("POST", "/api/reveal", HOSTS, stage="decided", body=lambda it: {"category": it["category"], "step": 0}),
@@ -1030,6 +1032,35 @@ def test_a_contest_without_a_show_announces_at_once(house):
     shown = next(w for w in house.nobody.get("/api/winners").json["winners"] if w["category"] == category)
     assert [[e["number"] for e in p["entries"]] for p in shown["places"]] == [[a], [b]]
     assert house.admin.post(f"/api/categories/{category}/announce").code == "wrong_state"
+
+
+def test_an_absent_winner_is_passed_over_in_one_tap_and_a_correction_says_that_it_is_one(house):
+    category, numbers = house.category("judging", entries=4)
+    for mark, number in zip((9, 8, 7, 6), numbers):
+        house.ok(house.admin.put(f"/api/sheets/{number}", {"marks": dict.fromkeys(CRITERIA, mark), "base": None, "judge": house.ana_id}))
+    house.ok(house.admin.post(f"/api/categories/{category}/close"))
+    house.decide(category, [[n] for n in numbers[:3]])
+    assert house.desk.post(f"/api/winners/{category}/absent", {"entry": numbers[0]}).code == "not_allowed"
+    moved = house.ok(house.host.post(f"/api/winners/{category}/absent", {"entry": numbers[1]}))["decision"]
+    assert (moved["places"], moved["absent"]) == ([[numbers[0]], [numbers[2]], [numbers[3]]], [numbers[1]])
+    for number in range(5):
+        house.ok(step(house, category, number))
+    house.ok(house.host.post(f"/api/winners/{category}/absent", {"entry": numbers[0]}))
+    def shown() -> dict:
+        return next(w for w in house.nobody.get("/api/winners").json["winners"] if w["category"] == category)
+    assert [[e["number"] for e in p["entries"]] for p in shown()["places"]] == [[numbers[2]], [numbers[3]]]
+    assert shown()["absent"] == [numbers[0]] and "corrected" not in shown()
+    slip = f"slip-{an_id()}"
+    house.ok(house.admin.post(f"/api/winners/{category}/correct", {"places": [[numbers[3]], [numbers[2]]], "reason": slip}))
+    assert [[e["number"] for e in p["entries"]] for p in shown()["places"]] == [[numbers[3]], [numbers[2]]]
+    assert shown()["corrected"]["reason"] == slip and "collector" not in house.entry(numbers[1], house.nobody)
+
+
+def test_the_warnings_of_the_standings_are_the_organisers(house):
+    category, numbers = house.category("judging", entries=2, minimum=5)
+    told = house.ok(house.admin.get(f"/api/standings/{category}"))["warnings"]
+    assert [w["code"] for w in told] == ["incomplete", "below_minimum"]
+    assert told[1] == {"code": "below_minimum", "entries": numbers, "minimum": 5}
 
 
 # Two rehearsals with two different decisions over the same marks.
