@@ -308,6 +308,7 @@ class Sheet:
     counted: bool = True
     seq: int = 0
     by: str = ""
+    because: str = ""  # who recused the judge: "judge", "organiser" or "studio", the same one; "lifted" by the organiser
 
 
 @dataclass(frozen=True, slots=True)
@@ -661,6 +662,7 @@ RunOffCalled = _event("RunOffCalled", run_off=str, category=str, entries=list)
 RunOffVoted = _event("RunOffVoted", run_off=str, judge=str, choice=int)
 RunOffClosed = _event("RunOffClosed", run_off=str)
 TieDecided = _event("TieDecided", ("reason",), category=str, order=list, reason=str)
+StudioMatched = _event("StudioMatched", judge=str, entries=list)
 WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list, scores=dict, reason=str)
 WinnerAbsent = _event("WinnerAbsent", category=str, entry=int, places=list, scores=dict)
 CorrectionMade = _event("CorrectionMade", ("reason",), category=str, places=list, scores=dict, reason=str)
@@ -1359,7 +1361,7 @@ def _reopen_category(command, state):
         raise Refused("reason_needed", f"Say why {found.name} is judged again.")
     if found.id in state.decisions and state.decisions[found.id].begun:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: it cannot be judged again.", 409)
-    return [CategoryReopened(found.id, reason)]
+    return [CategoryReopened(found.id, reason), *_studio_matches(state, state.judges.values(), entries_of(state, found.id))]
 
 
 @_decide.register(AnnounceCategory)
@@ -1372,12 +1374,36 @@ def _invite_judge(command, state):
     fields = {"studio": "", "categories": None, "head": False} | checked(JUDGE_FIELDS, command.fields, ("name", "role"))
     for category in fields["categories"] or ():
         _category(state, category)
-    return [JudgeInvited(f"j{state.judge_ids + 1}", **fields)]
+    made = Judge(f"j{state.judge_ids + 1}", **fields)
+    return [JudgeInvited(made.id, **fields), *_studio_matches(state, [made], _undecided_entries(state))]
 
 
 @_decide.register(RenewJudge)
 def _renew_judge(command, state):
-    return [JudgeRenewed(_judge(state, command.judge).id)]
+    judge = _judge(state, command.judge)
+    return [JudgeRenewed(judge.id), *_studio_matches(state, [changed(judge, revoked=False)], _undecided_entries(state))]
+
+
+def _undecided_entries(state: State) -> Iterator[Entry]:
+    done = {c.id for c in state.categories.values() if c.state in ("decided", "announced")}
+    return (e for e in state.entries.values() if e.category not in done)
+
+
+def _studio_matches(state: State, judges: Iterable[Judge], entries: Iterable[Entry]) -> list[Event]:
+    """The recusals that come by themselves: of each judge from the studio of an entry, unless one stands or was lifted.
+
+    Events, not something that standings look up: they must hold when a name is typed anew or its person is erased.
+    """
+    told = []
+    sitting = [j for j in judges if j.role == "judge" and not j.revoked and folded(j.studio)]
+    named = [(e, folded(e.studio)) for e in entries if e.studio] if sitting else []
+    for judge in sitting:
+        found = [e.number for e, studio in named if studio == folded(judge.studio) and _sits_on(judge, e.category)
+                 and not ((now := newest_sheet(state, e.number, judge.id)) and (now.recused or now.because))]
+        if found:
+            concerned = [r for r in run_offs_of(state) if set(r.entries) & set(found)]
+            told += [StudioMatched(judge.id, found), *_full_without(state, judge.id, concerned)]
+    return told
 
 
 @_decide.register(RevokeJudge)
@@ -1404,7 +1430,8 @@ def _submit_entry(command, state):
     if found.state != "open":
         raise Refused("category_closed", f"{found.name} takes no more entries.", 409)
     names = {name: fields.get(name, "") for name in PERSONAL}
-    return [EntrySubmitted(state.numbers + 1, found.id, command.photos, CONSENT, True, **names)]
+    made = EntrySubmitted(state.numbers + 1, found.id, command.photos, CONSENT, True, **names)
+    return [made, *_studio_matches(state, state.judges.values(), [Entry(made.entry, found.id, (), command.at, studio=made.studio)])]
 
 
 @_decide.register(ChangeEntry)
@@ -1424,7 +1451,11 @@ def _change_entry(command, state):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
     changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
-    return events + ([EntryChanged(entry.number, changes)] if changes else [])
+    events += [EntryChanged(entry.number, changes)] if changes else []
+    if state.categories[target].state in ("decided", "announced") or not ({"studio"} & set(changes) or target != entry.category):
+        return events
+    moved = changed(entry, category=target, studio=changes.get("studio", entry.studio))
+    return events + _studio_matches(state, state.judges.values(), [moved])
 
 
 @_decide.register(SetEntryState)
@@ -1482,7 +1513,7 @@ def _give_sheet(command, state):
     now = newest_sheet(state, entry.number, judge.id)
     if (command.base or 0) != (now.seq if now else 0):
         raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
-                      sheet=plain(now) if now else None)
+                      sheet={k: v for k, v in plain(now).items() if k != "because"} if now else None)
     note = NOTE("note", command.note)
     return [SheetGiven(entry.number, judge.id, marks, note, *_late_and_counted(found))]
 
@@ -1501,9 +1532,17 @@ def _recuse_judge(command, state):
     if command.recused == bool(now and now.recused):
         return []
     if not command.recused:
+        _check_lift(command.by, now, reason)
         return [RecusalLifted(entry.number, judge.id, reason)]
     concerned = [r for r in run_offs_of(state, found.id) if entry.number in r.entries]
     return [JudgeRecused(entry.number, judge.id, reason), *_full_without(state, judge.id, concerned)]
+
+
+def _check_lift(by: str, sheet: Sheet, reason: str) -> None:
+    if sheet.because in ("organiser", "studio") and by != "admin":
+        raise Refused("not_allowed", "Only the organiser lifts this recusal.", 403)
+    if sheet.because == "studio" and not reason:
+        raise Refused("reason_needed", "Judge and entry are of the same studio: say why this judge judges it.")
 
 
 def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category]:
@@ -2015,12 +2054,22 @@ def _fold_tie_decided(event, state, fact):
 def _fold_sheet_given(event, state, fact):
     was = newest_sheet(state, event.entry, event.judge)
     return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
-                                   event.late, event.counted, fact.seq, fact.by))
+                                   event.late, event.counted, fact.seq, fact.by, was.because if was else ""))
 
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     was = newest_sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
-    return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by))
+    who = "organiser" if fact.by == "admin" else "judge"
+    because = who if recused else "lifted" if who == "organiser" else ""
+    return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by, because=because))
+
+
+def _fold_studio_matched(event, state, fact):
+    """As if the organiser had said so: a judge sees who recused, and is not to see from that whose studio it is."""
+    for number in event.entries:
+        was = newest_sheet(state, number, event.judge) or Sheet(number, event.judge)
+        state = _put_sheet(state, changed(was, recused=True, seq=fact.seq, by="admin", because="studio"))
+    return state
 
 
 def _fold_person_erased(event, state, fact):
@@ -2126,6 +2175,7 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
         _with(s, "run_offs", e.run_off, votes=s.run_offs[e.run_off].votes.set(e.judge, e.choice)),
     RunOffClosed: lambda e, s, fact: _with(s, "run_offs", e.run_off, closed=True),
     TieDecided: _fold_tie_decided,
+    StudioMatched: _fold_studio_matched,
     WinnersDecided: _fold_winners_decided,
     WinnerAbsent: _fold_winner_absent,
     CorrectionMade: _fold_correction_made,
@@ -2230,7 +2280,12 @@ def _own_view(state, judge, kind, key):
                 "choice": run_off.votes.get(judge)}
     if kind not in ("sheet", "hand") or key[1] != judge:
         return None
-    return _sheet_view(state, key) if kind == "sheet" else _hand_view(state, "admin", key)
+    if kind == "hand":
+        return _hand_view(state, "admin", key)
+    seen = _sheet_view(state, key)
+    if seen:
+        del seen["because"]  # recused, and no more: who is of whose studio is not for judges
+    return seen
 
 
 def _hand_view(state, channel, key):
@@ -2360,6 +2415,9 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     if isinstance(event, ContestChanged):
         everything = {"wall", "publish"} & set(event.changes)
         return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
+    if isinstance(event, StudioMatched):
+        voted = [("run_off", r.id) for r in run_offs_of(after) if set(r.entries) & set(event.entries)]
+        return [("sheet", (n, event.judge)) for n in event.entries] + voted
     if isinstance(event, (SheetGiven, JudgeRecused, RecusalLifted)):  # most of a contest's lines: little looks different
         voted = () if isinstance(event, SheetGiven) else run_offs_of(after)
         return [("sheet", (event.entry, event.judge)), *(("run_off", r.id) for r in voted if event.entry in r.entries)]

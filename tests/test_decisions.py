@@ -367,6 +367,94 @@ def test_the_winners_of_a_ranking_have_no_score_to_show():
     assert dict(state.decisions["sleeve"].scores) == {}
 
 
+# The same studio.
+
+def with_judge(state, studio="Black  Anchor", **more) -> app.State:
+    return do(state, app.InviteJudge, fields={"name": "Eve", "role": "judge", "studio": studio, **more})
+
+
+def recused_pairs(state) -> set[tuple[int, str]]:
+    return {(n, j) for n, sheets in state.sheets.items() for j, sheet in sheets.items() if sheet.recused}
+
+
+@pytest.mark.parametrize("studio, theirs, same", [
+    ("Black Anchor", "black  ANCHOR ", True), ("Zo\u00eb", "ZOE\u0308", True), ("", "", False), (" ", "", False), ("Black Anchor", "Anchor", False)])
+def test_a_judge_of_the_same_studio_is_recused_whoever_comes_first(studio, theirs, same):
+    late = with_judge(enter(contest(entries=0, judges=0, stage="open"), 1, studio=theirs), studio)
+    early = enter(with_judge(contest(entries=0, judges=0, stage="open"), studio), 1, studio=theirs)
+    for state in (late, early):
+        assert recused_pairs(state) == ({(101, "j1")} if same else set())
+        assert app.category_standings(state, "sleeve")["missing"] == ([] if same else [{"judge": "j1", "entry": 101}])
+
+
+def test_a_judge_of_another_category_and_one_who_left_are_not_recused():
+    state = do(contest(entries=0, judges=0, stage="open"), app.AddCategory, fields={"name": "Back"})
+    state = with_judge(with_judge(state, categories=["back"]))
+    state = enter(do(state, app.RevokeJudge, judge="j2"), 1, studio="Black Anchor")
+    assert not recused_pairs(state)
+    assert recused_pairs(do(state, app.RenewJudge, judge="j2")) == {(101, "j2")}
+    assert recused_pairs(do(state, app.ChangeEntry, entry=101, fields={"category": "back"})) == {(101, "j1")}
+
+
+def test_a_studio_typed_anew_recuses_and_does_not_lift():
+    state = with_judge(contest(entries=1, judges=0))
+    state = do(state, app.ChangeEntry, entry=101, fields={"studio": "BLACK ANCHOR"})
+    assert recused_pairs(state) == {(101, "j1")}
+    assert recused_pairs(do(state, app.ChangeEntry, entry=101, fields={"studio": "Other"})) == {(101, "j1")}
+    assert recused_pairs(do(state, app.ErasePerson, entry=101)) == {(101, "j1")}
+
+
+def test_only_the_organiser_lifts_it_and_says_why_and_it_stays_lifted():
+    state = do(with_judge(contest(entries=1, judges=0)), app.ChangeEntry, entry=101, fields={"studio": "Black Anchor"})
+    lift = {"entry": 101, "judge": "j1", "recused": False}
+    assert refused(state, app.RecuseJudge, "judge:j1", **lift, reason="we never met") == "not_allowed"
+    assert refused(state, app.RecuseJudge, **lift, reason=" ") == "reason_needed"
+    state = tap(do(state, app.RecuseJudge, **lift, reason="they never met"), "j1", 101, 8)
+    assert not recused_pairs(state) and app.category_standings(state, "sleeve")["rows"][0]["score"] == 8
+    for again in ({"studio": "Other"}, {"studio": "black anchor"}):
+        state = do(state, app.ChangeEntry, entry=101, fields=again)
+    assert not recused_pairs(state)
+
+
+def test_a_judge_lifts_the_own_recusal_not_the_organisers():
+    state = do(contest(), app.RecuseJudge, "judge:j1", entry=101, judge="j1", recused=True, reason="my pupil")
+    assert not recused_pairs(do(state, app.RecuseJudge, "judge:j1", entry=101, judge="j1", recused=False, reason=""))
+    state = do(contest(), app.RecuseJudge, entry=101, judge="j1", recused=True, reason="a pupil")
+    assert refused(state, app.RecuseJudge, "judge:j1", entry=101, judge="j1", recused=False, reason="") == "not_allowed"
+
+
+def test_a_judge_is_told_of_a_recusal_for_the_studio_what_the_organisers_own_tells():
+    def told(**more) -> dict:
+        state = do(with_judge(contest(entries=1, judges=0)), app.ChangeEntry, entry=101, fields={"title": "x", **more})
+        state = state if more else do(state, app.RecuseJudge, entry=101, judge="j1", recused=True, reason="r")
+        assert view(state, "admin", "sheet", (101, "j1"))["because"] == ("studio" if more else "organiser")
+        return view(state, "judge:j1", "sheet", (101, "j1")) | {"seq": 0}
+    assert told(studio="Black Anchor") == told()
+
+
+def test_what_a_judge_gave_before_the_studio_was_known_is_left_out():
+    state = judged(with_judge(contest(entries=1, judges=1)), {101: [9, 5]})
+    state = do(state, app.ChangeEntry, entry=101, fields={"studio": "Black Anchor"})
+    assert app.category_standings(state, "sleeve")["rows"][0]["score"] == 9
+    assert tap(state, "j2", 101, 3).sheets[101]["j2"].because == "studio"
+
+
+def test_after_the_decision_nothing_moves_by_itself_until_it_is_judged_again():
+    state = with_judge(contest(entries=1, judges=1))
+    state = do(judged(state, {101: [9, 5]}), app.CloseJudging, category="sleeve")
+    state = do(state, app.DecideWinners, category="sleeve", places=[[101]], reason="")
+    state = do(state, app.ChangeEntry, entry=101, fields={"studio": "Black Anchor"})
+    assert not recused_pairs(with_judge(state)) and app.category_standings(state, "sleeve")["rows"][0]["score"] == 7
+    state = do(state, app.ReopenCategory, category="sleeve", reason="the studio was not known")
+    assert app.category_standings(state, "sleeve")["rows"][0]["score"] == 9
+
+
+def test_a_recusal_alone_is_no_judgement():
+    state = enter(with_judge(contest(entries=0, judges=0, stage="open")), 1, studio="Black Anchor")
+    assert do(state, app.ChangeCategory, category="sleeve", fields={"step": 1}).categories["sleeve"].step == 1
+    assert do(do(state, app.StartJudging, category="sleeve"), app.OpenCategory, category="sleeve", reason="").categories["sleeve"].state == "open"
+
+
 # Entries.
 
 @pytest.mark.parametrize("change, code", [
@@ -844,7 +932,7 @@ class Contests(RuleBasedStateMachine):
 
     @initialize(stage=st.sampled_from(["open", "judging"]))
     def begin(self, stage):
-        self.state = contest(entries=3, judges=2, stage=stage)
+        self.state = with_judge(contest(entries=3, judges=1, stage=stage))
         for name, method in (("Tok", "tokens"), ("Ran", "ranking")):
             self.state = do(self.state, app.AddCategory, fields={"name": name, "method": method, "tokens": 1, "criteria": CRITERIA})
             for number in (1, 2):
@@ -892,9 +980,9 @@ class Contests(RuleBasedStateMachine):
     judge = st.sampled_from(["j1", "j2"])
     category = st.sampled_from(["sleeve", "tok", "ran"])
 
-    @rule(number=st.integers(0, 99))
-    def submit(self, number):
-        fields = {"category": "sleeve", "collector": f"C{number}", "artist": "A", "consent": True, "adult": True}
+    @rule(number=st.integers(0, 99), studio=st.sampled_from(["", "Black Anchor", "BLACK anchor"]))
+    def submit(self, number, studio):
+        fields = {"category": "sleeve", "collector": f"C{number}", "artist": "A", "studio": studio, "consent": True, "adult": True}
         self.ask(app.SubmitEntry, "public", fields=fields, photos=[photo(len(self.state.entries) + 50)])
 
     @rule(entry=entry, judge=judge, value=st.sampled_from([1, 5, 8.5, 10]), whole=st.booleans())
@@ -964,9 +1052,13 @@ class Contests(RuleBasedStateMachine):
     def set_state(self, entry, name):
         self.ask(app.SetEntryState, entry=entry, state=name, reason="r")
 
-    @rule(entry=entry, title=st.sampled_from(["Rose", "Dagger"]))
-    def rename(self, entry, title):
-        self.ask(app.ChangeEntry, entry=entry, fields={"title": title})
+    @rule(entry=entry, title=st.sampled_from(["Rose", "Dagger"]), studio=st.sampled_from(["", "Black Anchor", "Other"]))
+    def rename(self, entry, title, studio):
+        self.ask(app.ChangeEntry, entry=entry, fields={"title": title, "studio": studio})
+
+    @rule(entry=entry, judge=judge, on=st.booleans())
+    def recuse_by_the_organiser(self, entry, judge, on):
+        self.ask(app.RecuseJudge, entry=entry, judge=judge, recused=on, reason="r")
 
     @rule(wall=st.sampled_from(["at-once", "checked-in"]), publish=st.sampled_from(["placed", "all"]))
     def settings(self, wall, publish):
