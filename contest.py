@@ -587,6 +587,7 @@ StartJudging = _command("StartJudging", category=str)
 CloseJudging = _command("CloseJudging", category=str)
 ReopenCategory = _command("ReopenCategory", category=str, reason=str)
 AnnounceCategory = _command("AnnounceCategory", category=str)
+MergeCategory = _command("MergeCategory", category=str, into=str, reason=str)
 InviteJudge = _command("InviteJudge", fields=dict)
 RenewJudge = _command("RenewJudge", judge=str)
 RevokeJudge = _command("RevokeJudge", judge=str)
@@ -640,6 +641,7 @@ JudgingStarted = _event("JudgingStarted", category=str)
 JudgingClosed = _event("JudgingClosed", category=str)
 CategoryReopened = _event("CategoryReopened", ("reason",), category=str, reason=str)
 CategoryAnnounced = _event("CategoryAnnounced", category=str)
+CategoryMerged = _event("CategoryMerged", ("reason",), category=str, into=str, entries=list, reason=str)
 JudgeInvited = _event("JudgeInvited", ("name", "studio"), judge=str, name=str, role=str, studio=str,
                       categories=list, head=bool)
 JudgeRenewed = _event("JudgeRenewed", judge=str)
@@ -1445,9 +1447,7 @@ def _change_entry(command, state):
     if target != entry.category:
         _category(state, target, "open", "judging")
         source = _category(state, entry.category, "open", "judging", "closed")
-        scales = {(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step, _MARKED.get(each.method))
-                  for each in (source, state.categories[target])}
-        if _is_marked(state, entry.number) and len(scales) > 1:
+        if _is_marked(state, entry.number) and not _same_scale(source, state.categories[target]):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
     changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
@@ -1456,6 +1456,30 @@ def _change_entry(command, state):
         return events
     moved = changed(entry, category=target, studio=changes.get("studio", entry.studio))
     return events + _studio_matches(state, state.judges.values(), [moved])
+
+
+def _same_scale(one: Category, other: Category) -> bool:
+    """Whether sheets given in one category mean the same in the other."""
+    return len({(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step, _MARKED.get(each.method))
+                for each in (one, other)}) == 1
+
+
+@_decide.register(MergeCategory)
+def _merge_category(command, state):
+    found, into = _category(state, command.category, "open", "judging", "closed"), _category(state, command.into, "open", "judging")
+    if found.id == into.id:
+        raise Refused("bad_field", f"{found.name} is not merged with itself.", field="into")
+    reason = REASON("reason", command.reason)
+    if not reason:
+        raise Refused("reason_needed", f"Say why {found.name} is merged with {into.name}.")
+    entries = entries_of(state, found.id)
+    by_hand = found.id in state.hands  # tokens and rankings are given to a whole category: they do not move with its entries
+    if by_hand or (any(_is_marked(state, e.number) for e in entries) and not _same_scale(found, into)):
+        raise Refused("category_has_sheets", f"{found.name} has been judged, and {into.name} judges by another scale.", 409)
+    _check_none_open(state, found, [e.number for e in entries])
+    moved = [changed(e, category=into.id) for e in entries]
+    made = CategoryMerged(found.id, into.id, [e.number for e in entries], reason)
+    return [made, *_studio_matches(state, state.judges.values(), moved)] if entries else []
 
 
 @_decide.register(SetEntryState)
@@ -1992,6 +2016,12 @@ def _fold_category_reopened(event, state, fact):
     return _undecided(state, event.category)
 
 
+def _fold_category_merged(event, state, fact):
+    for number in event.entries:
+        state = _with(state, "entries", number, category=event.into)
+    return state
+
+
 def _fold_category_announced(event, state, fact):
     state = _with(state, "categories", event.category, state="announced")
     decision = state.decisions[event.category]
@@ -2151,6 +2181,7 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     JudgingClosed: lambda e, s, fact: _with(s, "categories", e.category, state="closed"),
     CategoryReopened: _fold_category_reopened,
     CategoryAnnounced: _fold_category_announced,
+    CategoryMerged: _fold_category_merged,
     JudgeInvited: _fold_judge_invited,
     JudgeRenewed: lambda e, s, fact:
         _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=False),
@@ -2441,6 +2472,8 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced, WinnerAbsent, CorrectionMade)):
             things += [("entry", e.number) for e in entries_of(after, category)]
+        if isinstance(event, CategoryMerged):
+            things += [("entry", n) for n in event.entries]
         if isinstance(event, CategoryReopened):
             things += [("sheet", (e.number, j)) for e in entries_of(after, category) for j in before.after.get(e.number, ())]
             things += [("hand", (category, j)) for j in sorted(before.after_hands.get(category, ()))]
@@ -6260,6 +6293,7 @@ ROUTES = (
     Route("POST", "/api/categories/<category>/close", ADMIN, _orders(CloseJudging, "category")),
     Route("POST", "/api/categories/<category>/reopen", ADMIN, _orders(ReopenCategory, "category")),
     Route("POST", "/api/categories/<category>/announce", ADMIN, _orders(AnnounceCategory, "category")),
+    Route("POST", "/api/categories/<category>/merge", ADMIN, _orders(MergeCategory, "category")),
     Route("GET", "/api/judges", ADMIN, _lists("judge", "judges")),
     Route("POST", "/api/judges", ADMIN, _orders(InviteJudge, "judge", 201)),
     Route("POST", "/api/judges/<judge>/renew", ADMIN, _orders(RenewJudge, "judge")),

@@ -537,6 +537,67 @@ def test_a_category_with_entries_is_not_deleted_and_a_judged_one_keeps_its_crite
     assert do(state, app.ChangeCategory, category="sleeve", fields={"name": "Arms"}).categories["sleeve"].name == "Arms"
 
 
+# Too few entries: merged with another category.
+
+def sleeve_and_back(stage="judging", **fields) -> app.State:
+    """Sleeve with 101 and 102, Back with 103; judged by j1."""
+    state = do(contest(entries=2, judges=1, stage="open"), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA, **fields})
+    state = enter(state, 2, "back")
+    for category in ("sleeve", "back"):
+        state = do(state, app.StartJudging, category=category) if stage == "judging" else state
+    return state
+
+
+def merge(state, category="back", into="sleeve", reason="one entry is no contest") -> app.State:
+    return do(state, app.MergeCategory, category=category, into=into, reason=reason)
+
+
+def test_a_category_is_merged_with_another_in_one_line_and_its_sheets_come_along():
+    before = tap(with_judge(sleeve_and_back(), categories=["sleeve"]), "j1", 103, 8)
+    before = do(before, app.ChangeEntry, entry=103, fields={"studio": "Black Anchor"})
+    state, fact = done(before, command(app.MergeCategory, category="back", into="sleeve", reason="one is no contest"))
+    assert fact.seq == before.seq + 1 and {e.category for e in state.entries.values()} == {"sleeve"}
+    assert [r["entry"] for r in app.category_standings(state, "sleeve")["rows"]] == [103]
+    assert recused_pairs(state) == {(103, "j2")}                         # of the panel that it comes before
+    assert {"k": "category_merged", "d": {"entry": view(state, "public", "entry", 103)}} in frames(before, state, fact)["public"]
+    assert done(state, command(app.MergeCategory, category="back", into="sleeve", reason="r"))[1] is None
+    assert not do(state, app.DeleteCategory, category="back").categories.get("back")
+
+
+@pytest.mark.parametrize("values, code", [
+    ({"into": "back"}, "bad_field"), ({"into": "nose"}, "no_such_category"), ({"category": "nose"}, "no_such_category"), ({"reason": " "}, "reason_needed")])
+def test_a_merger_that_cannot_be_is_refused(values, code):
+    assert refused(sleeve_and_back(), app.MergeCategory, **{"category": "back", "into": "sleeve", "reason": "r"} | values) == code
+
+
+@pytest.mark.parametrize("fields", [{"highest": 100}, {"step": 1}, {"criteria": [{"name": "Lines"}]}])
+def test_where_the_scales_differ_only_what_is_not_judged_is_merged(fields):
+    state = sleeve_and_back(**fields)
+    assert {e.category for e in merge(state).entries.values()} == {"sleeve"}
+    judged_ = tap(state, "j1", 103, {state.categories["back"].criteria[0].id: 8})
+    assert refused(judged_, app.MergeCategory, category="back", into="sleeve", reason="r") == "category_has_sheets"
+
+
+def test_tokens_and_rankings_do_not_move_with_their_entries():
+    state = deal(sleeve_and_back(method="tokens"), "j1", [103], "back")
+    assert refused(state, app.MergeCategory, category="back", into="sleeve", reason="r") == "category_has_sheets"
+
+
+def test_an_open_run_off_is_held_before_its_category_is_merged():
+    state = do(called(), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA})
+    assert refused(state, app.MergeCategory, category="sleeve", into="back", reason="r") == "run_off_open"
+    assert merge(do(state, app.CloseRunOff, run_off="r1"), "sleeve", "back").entries[101].category == "back"
+
+
+@pytest.mark.parametrize("kind", [app.CloseJudging, app.DecideWinners])
+def test_nothing_is_merged_into_what_is_no_longer_judged(kind):
+    state = do(sleeve_and_back(), app.CloseJudging, category="sleeve")
+    state = do(state, app.DecideWinners, category="sleeve", places=[[101]], reason="r") if kind is app.DecideWinners else state
+    assert refused(state, app.MergeCategory, category="back", into="sleeve", reason="r") == "wrong_state"
+    if kind is app.DecideWinners:
+        assert refused(state, app.MergeCategory, category="sleeve", into="back", reason="r") == "wrong_state"
+
+
 STEPS = [(app.StartJudging, "open", {}), (app.CloseJudging, "judging", {}), (app.OpenCategory, "judging", {"reason": "r"}),
          (app.ReopenCategory, "closed", {"reason": "r"}), (app.AnnounceCategory, "decided", {})]
 
@@ -1071,6 +1132,10 @@ class Contests(RuleBasedStateMachine):
     @rule(category=st.sampled_from(["tok", "ran"]), number=st.sampled_from([104, 106]))
     def decide_others(self, category, number):
         self.ask(app.DecideWinners, category=category, places=[[number]], reason="r")
+
+    @rule(category=category, into=category)
+    def merge(self, category, into):
+        self.ask(app.MergeCategory, category=category, into=into, reason="too few")
 
     @rule(entry=entry)
     def pass_over(self, entry):

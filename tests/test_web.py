@@ -202,6 +202,7 @@ ROWS = [
     Row("POST", "/api/categories/<category>/close", ADMIN, stage="judging"),
     Row("POST", "/api/categories/<category>/reopen", ADMIN, stage="closed", body={"reason": "one was forgotten"}),
     Row("POST", "/api/categories/<category>/announce", ADMIN, stage="decided"),
+    Row("POST", "/api/categories/<category>/merge", ADMIN, 404, "open", body={"into": "none", "reason": "too few"}),
     Row("GET", "/api/judges", ADMIN),
     Row("POST", "/api/judges", ADMIN, 201, body={"name": "Cleo", "role": "judge"}),
     Row("POST", "/api/judges/<judge>/renew", ADMIN),
