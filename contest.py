@@ -242,6 +242,12 @@ class Category:
     minimum: int = 0
     show_scores: bool = True
     position: int = 1
+    age: str = "either"  # fresh or healed: what is entered
+    at_show: bool = False  # done at the show
+    max_per_artist: int = 0  # 0: any number
+    needs: str = ""  # a second photo: before or reference
+    size_cm: tuple[float, float] | None = None  # the longest side, from and to
+    closes_at: int | None = None  # ms; entries after it are refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +299,10 @@ class Entry:
     consent: str = ""
     adult: bool = False
     reason: str = ""
+    age: str = ""
+    size_cm: float = 0  # 0: nobody said
+    at_show: bool = False
+    overridden: tuple[str, ...] = ()  # the rules of its category that the desk let it break
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,6 +513,29 @@ def _names(name: str, value) -> list[str] | None:
     return value
 
 
+def _size(name: str, value) -> float:
+    """A length in cm; a form sends it as it was typed: "12,5"."""
+    if isinstance(value, str) and re.fullmatch(r"\s*(\d{1,3}([.,]\d{1,2})?)?\s*", value, re.ASCII):
+        value = float(value.strip().replace(",", ".") or 0)
+    return _number(0, 300)(name, value)
+
+
+def _sizes(name: str, value) -> list | None:
+    if value is not None and not (isinstance(value, list) and len(value) == 2):
+        raise Refused("bad_field", f"{name} is [from, to] in cm, or null.", field=name)
+    if value and not _number(0, 300)(name, value[0]) <= _number(0, 300)(name, value[1]):
+        raise Refused("bad_field", f"{name} goes from the smaller to the larger.", field=name)
+    return value
+
+
+def _moment(name: str, value) -> int | None:
+    return None if value is None else _number(0, 10**14, True)(name, value)
+
+
+def _tick(name: str, value) -> bool:
+    return value == "yes" if value in ("yes", "no", "") and isinstance(value, str) else _flag(name, value)
+
+
 RULES_FIELDS = {
     "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
     "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
@@ -510,12 +543,14 @@ CATEGORY_FIELDS = {
     "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking"), "tokens": _number(1, 20, True),
     "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
     "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
-    "show_scores": _flag, "position": _number(1, 1000, True)}
+    "show_scores": _flag, "position": _number(1, 1000, True), "age": _choice("fresh", "healed", "either"), "at_show": _flag,
+    "max_per_artist": _number(0, 100, True), "needs": _choice("", "before", "reference"), "size_cm": _sizes, "closes_at": _moment}
 JUDGE_FIELDS = {
     "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
 ENTRY_FIELDS = {
     "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
-    "phone": _text(60)}
+    "phone": _text(60), "age": _choice("", "fresh", "healed"), "size_cm": _size, "at_show": _tick}
+DESCRIBED = ("age", "size_cm", "at_show")  # what the rules of a category ask of an entry, beside its artist
 REASON, NOTE, MESSAGE = _text(1000), _text(2000), _text(300, 1)
 MODE, PHASE = _choice("wall", "stage", "reveal", "black", "message"), _choice("stencil", "ink")
 
@@ -531,6 +566,7 @@ def checked(table: Mapping[str, Callable], given: Mapping, needed: Iterable[str]
     return {name: table[name](name, value) for name, value in given.items()}
 
 
+@functools.lru_cache(4096)  # the same few studios and artists, compared again with every entry
 def folded(name: str) -> str:
     """A name as it is compared: without regard to case, width of letters and blanks.
 
@@ -594,6 +630,7 @@ RevokeJudge = _command("RevokeJudge", judge=str)
 SubmitEntry = _command("SubmitEntry", fields=dict, photos=list)
 ChangeEntry = _command("ChangeEntry", entry=int, fields=dict)
 SetEntryState = _command("SetEntryState", entry=int, state=str, reason=str)
+AddPhoto = _command("AddPhoto", entry=int, photos=list)
 ErasePerson = _command("ErasePerson", entry=int)
 RestoreContest = _command("RestoreContest", carried=dict)
 HidePhoto = _command("HidePhoto", entry=int)
@@ -650,6 +687,9 @@ EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, pho
                         title=str, artist=str, studio=str, collector=str, phone=str)
 EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
 EntryMoved = _event("EntryMoved", entry=int, category=str)
+EntryDescribed = _event("EntryDescribed", entry=int, fields=dict)
+RulesOverridden = _event("RulesOverridden", ("reason",), entry=int, rules=list, reason=str)
+PhotoAdded = _event("PhotoAdded", entry=int, photo=dict)
 EntryStateChanged = _event("EntryStateChanged", ("reason",), entry=int, state=str, reason=str)
 PersonErased = _event("PersonErased", entry=int, lines=list)
 ContestRestored = _event("ContestRestored", judges=dict, judge_ids=int, numbers=int)
@@ -1419,6 +1459,7 @@ def _revoke_judge(command, state):
 def _submit_entry(command, state):
     given = dict(command.fields)
     ticks = {name: given.pop(name, False) for name in ("consent", "adult")}
+    override = given.pop("override", "")
     fields = checked(ENTRY_FIELDS, given, ("category", "collector"))
     found = _category(state, fields.pop("category"))
     if ticks["consent"] is not True:
@@ -1431,9 +1472,69 @@ def _submit_entry(command, state):
         raise Refused("registration_closed", "Registration is closed.", 409)
     if found.state != "open":
         raise Refused("category_closed", f"{found.name} takes no more entries.", 409)
-    names = {name: fields.get(name, "") for name in PERSONAL}
-    made = EntrySubmitted(state.numbers + 1, found.id, command.photos, CONSENT, True, **names)
-    return [made, *_studio_matches(state, state.judges.values(), [Entry(made.entry, found.id, (), command.at, studio=made.studio)])]
+    names = {name: fields.pop(name, "") for name in PERSONAL}
+    described = {name: value for name, value in fields.items() if value}
+    entry = Entry(state.numbers + 1, found.id, (), command.at, artist=names["artist"], studio=names["studio"], **described)
+    late = Refused("category_closed", f"{found.name} has closed.", 409)
+    breaks = [late] if found.closes_at is not None and command.at > found.closes_at else []
+    return [EntrySubmitted(entry.number, found.id, command.photos, CONSENT, True, **names),
+            *([EntryDescribed(entry.number, described)] if described else []),
+            *_overridden(command.by, entry, [*breaks, *_broken_rules(state, found, entry)], override),
+            *_studio_matches(state, state.judges.values(), [entry])]
+
+
+# The rules of a category. Each that an entry breaks is a refusal, which the desk may override with a reason.
+
+
+def _broken_rules(state: State, category: Category, entry: Entry) -> Iterator[Refused]:
+    """What speaks against an entry in a category. Where a rule asks for something, nothing said is no answer to it."""
+    if category.age not in ("either", entry.age):
+        yield Refused("wrong_age", f"{category.name} is for {category.age} tattoos: say which this is.", field="age")
+    if category.at_show and not entry.at_show:
+        yield Refused("not_at_show", f"{category.name} is for tattoos done at the show.", field="at_show")
+    if category.size_cm and not category.size_cm[0] <= entry.size_cm <= category.size_cm[1]:
+        low, high = category.size_cm
+        yield Refused("size_out_of_range", f"{category.name} is for tattoos of {low:g} to {high:g} cm.", field="size_cm", size_cm=[low, high])
+    if category.max_per_artist:
+        most, artist = category.max_per_artist, folded(entry.artist)
+        others = [e for e in state.entries.values() if e.category == category.id and e.number != entry.number
+                  and e.state not in OUT_STATES and folded(e.artist) == artist]
+        if not artist or len(others) >= most:
+            yield Refused("too_many_of_artist", f"{category.name} takes {most} of each artist, who is to be named.", 409, field="artist", most=most)
+
+
+def _overridden(by: str, entry: Entry, breaks: list[Refused], override) -> list[Event]:
+    """The event that lets an entry break rules; none where it breaks none.
+
+    errors   Refused: the first of them, where nobody says why it may; `not_allowed` where the desk did not say it
+    """
+    reason = REASON("override", override)
+    if reason and by.partition(":")[0] not in ("desk", "admin"):
+        raise Refused("not_allowed", "Only the desk overrides a rule.", 403)
+    if breaks and not reason:
+        raise breaks[0]
+    return [RulesOverridden(entry.number, [each.code for each in breaks], reason)] if breaks else []
+
+
+@_decide.register(AddPhoto)
+def _add_photo(command, state):
+    entry = _entry(state, command.entry)
+    if entry.number in state.erased:
+        raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
+    if entry.state in OUT_STATES:
+        raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
+    if not command.photos:
+        raise Refused("photo_missing", "The photo is missing.")
+    at_desk = command.by.partition(":")[0] in ("desk", "admin")
+    found = _category(state, entry.category, *(("open", "judging", "closed") if at_desk else ("open",)))
+    if len(entry.photos) >= (4 if at_desk else 2 if found.needs else 1):  # a collector brings what is asked for, no more
+        raise Refused("too_many_photos", f"Entry {entry.number} has all its photos.", 409)
+    return [PhotoAdded(entry.number, command.photos[0])]
+
+
+def _lacks_photo(state: State, entry: Entry) -> bool:
+    needed = state.categories[entry.category].needs
+    return bool(needed) and len(entry.photos) < 2 and "second_photo_missing" not in entry.overridden
 
 
 @_decide.register(ChangeEntry)
@@ -1441,7 +1542,9 @@ def _change_entry(command, state):
     entry = _entry(state, command.entry)
     if entry.number in state.erased:
         raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
-    changes = checked(ENTRY_FIELDS, command.fields)
+    given = dict(command.fields)
+    override = given.pop("override", "")
+    changes = {k: v for k, v in checked(ENTRY_FIELDS, given).items() if getattr(entry, k) != v}
     events = []
     target = changes.pop("category", entry.category)
     if target != entry.category:
@@ -1450,12 +1553,22 @@ def _change_entry(command, state):
         if _is_marked(state, entry.number) and not _same_scale(source, state.categories[target]):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
-    changes = {k: v for k, v in changes.items() if getattr(entry, k) != v}
+    after = changed(entry, category=target, **changes)
+    described = {k: changes.pop(k) for k in DESCRIBED if k in changes}
     events += [EntryChanged(entry.number, changes)] if changes else []
-    if state.categories[target].state in ("decided", "announced") or not ({"studio"} & set(changes) or target != entry.category):
-        return events
-    moved = changed(entry, category=target, studio=changes.get("studio", entry.studio))
-    return events + _studio_matches(state, state.judges.values(), [moved])
+    events += [EntryDescribed(entry.number, described)] if described else []
+    return events + _follows(state, command.by, entry, after, override)
+
+
+def _follows(state: State, by: str, before: Entry, after: Entry, override) -> list[Event]:
+    """What follows from another category, artist or size of an entry: rules that are overridden, recusals."""
+    events, moved, found = [], before.category != after.category, state.categories[after.category]
+    if moved or any(getattr(before, name) != getattr(after, name) for name in ("artist", *DESCRIBED)):
+        known = () if moved else before.overridden
+        events += _overridden(by, after, [b for b in _broken_rules(state, found, after) if b.code not in known], override)
+    if found.state not in ("decided", "announced") and (moved or before.studio != after.studio):
+        events += _studio_matches(state, state.judges.values(), [after])
+    return events
 
 
 def _same_scale(one: Category, other: Category) -> bool:
@@ -1495,7 +1608,11 @@ def _set_entry_state(command, state):
         raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     if command.state == "disqualified" and not reason:
         raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
-    return [EntryStateChanged(entry.number, command.state, reason)] if entry.state != command.state else []
+    if entry.state == command.state:
+        return []
+    lacks = command.state == "checked-in" and _lacks_photo(state, entry)
+    missing = Refused("second_photo_missing", f"Entry {entry.number} needs a second photo: {state.categories[entry.category].needs}.", 409)
+    return [EntryStateChanged(entry.number, command.state, reason), *_overridden(command.by, entry, [missing] if lacks else [], reason if lacks else "")]
 
 
 @_decide.register(ErasePerson)
@@ -1855,6 +1972,7 @@ def decision_warnings(state: State, category: str, table: Mapping) -> list[dict]
         told.append({"code": "below_minimum", "entries": pool, "minimum": found.minimum})
     if any(e.state in PRESENT_STATES for e in state.entries.values()):
         told += [{"code": "not_checked_in", "entries": [n]} for n in placed if state.entries[n].state == "registered"]
+    told += [{"code": "second_photo_missing", "entries": [n]} for n in placed if _lacks_photo(state, state.entries[n])]
     told += [{"code": state.entries[n].state, "entries": [n]} for n in placed if state.entries[n].state in OUT_STATES]
     return told + _placed_elsewhere(state, category, placed)
 
@@ -1963,6 +2081,8 @@ def _category_fields(fields: Mapping) -> dict:
     fields = {k: v for k, v in fields.items() if k != "position"}
     if "criteria" in fields:
         fields["criteria"] = tuple(Criterion(**c) for c in fields["criteria"])
+    if fields.get("size_cm"):
+        fields["size_cm"] = tuple(fields["size_cm"])
     return fields
 
 
@@ -2035,13 +2155,27 @@ def _fold_judge_invited(event, state, fact):
 
 
 def _fold_entry_submitted(event, state, fact):
-    photos = tuple(Photo(**(p | {"sha256": Map(p["sha256"])})) for p in event.photos)
+    photos = tuple(map(_photo, event.photos))
     names = {name: getattr(event, name) for name in PERSONAL}
     made = Entry(event.entry, event.category, photos, fact.at, consent=event.consent, adult=event.adult, **names)
     known = state.photos
     for photo in photos:
         known = known.set(photo.large[:32], made.number)
     return changed(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
+
+
+def _photo(given: Mapping) -> Photo:
+    return Photo(**(given | {"sha256": Map(given["sha256"])}))
+
+
+def _fold_photo_added(event, state, fact):
+    made = _photo(event.photo)
+    state = _with(state, "entries", event.entry, photos=(*state.entries[event.entry].photos, made))
+    return changed(state, photos=state.photos.set(made.large[:32], event.entry))
+
+
+def _fold_rules_overridden(event, state, fact):
+    return _with(state, "entries", event.entry, overridden=(*state.entries[event.entry].overridden, *event.rules))
 
 
 def _put_sheet(state: State, sheet: Sheet) -> State:
@@ -2189,7 +2323,10 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
         _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=True),
     EntrySubmitted: _fold_entry_submitted,
     EntryChanged: lambda e, s, fact: _with(s, "entries", e.entry, **e.changes),
-    EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category),
+    EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category, overridden=()),
+    EntryDescribed: lambda e, s, fact: _with(s, "entries", e.entry, **e.fields),
+    RulesOverridden: _fold_rules_overridden,
+    PhotoAdded: _fold_photo_added,
     EntryStateChanged: lambda e, s, fact:
         _with(s, "entries", e.entry, state=e.state, reason=e.reason),
     PersonErased: _fold_person_erased,
@@ -2264,10 +2401,14 @@ def _entry_view(state, channel, key):
     if entry is None or (channel == "public" and not _is_public(state, entry)):
         return None
     photos = [_photo_view(p) for p in entry.photos] if channel in STAFF or is_shown(entry) else []
+    if channel == "public":
+        del photos[1:]  # a reference may show somebody's child: it is for judges and staff
     seen = {"number": entry.number, "category": entry.category, "state": entry.state, "hidden": entry.hidden,
             "photo": photos[0] if photos else None, "photos": photos, "at": entry.at}
     if channel in STAFF or _is_named(state, entry):
         seen |= {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
+    if channel in STAFF:
+        seen |= {name: getattr(entry, name) for name in DESCRIBED} | {"overridden": list(entry.overridden)}
     if channel in ("desk", "admin"):
         seen |= {"phone": entry.phone, "adult": entry.adult}
     return seen
@@ -6093,33 +6234,57 @@ def _new_setup_link(site: Site, ask: Ask) -> Answer:
 
 
 def _submit_photo(site: Site, ask: Ask) -> Answer:
-    """Take an entry in: refuse what can be refused before the photo is decoded, then decode, then commit."""
     form = dict(ask.form)
     fields = {k: v for k, v in form.items() if k not in ("consent", "adult")}
     fields |= {tick: form.get(tick) in ("yes", True) for tick in ("consent", "adult")}
-    draft = site.command(SubmitEntry, ask, fields=fields, photos=["unread"])
-    before = repeat_of(site.state, draft.id, draft.body)
-    if before is None:
-        decide(site.state, draft)
-        if ask.upload is None:
-            raise Refused("photo_missing", "The photo is missing.")
-        try:
-            photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
-        except OSError as why:
-            raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
-        try:
-            before = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
-        except Refused as no:
-            if no.code != "outcome_unknown":
-                _remove_photo(site, photo)
-            raise
-        if not before.new:
-            _remove_photo(site, photo)
-    number = int(before.key)
+    made = _with_upload(site, ask, site.command(SubmitEntry, ask, fields=fields, photos=["unread"]))
+    number = int(made.key)
     entry = view(site.state, ask.who.role if ask.who.role in STAFF else "public", "entry", number)
     body = {"entry": entry or {"number": number, "category": site.state.entries[number].category, "state": "registered"},
             "mine": site.mine_link(number)}
-    return Answer(body, 201 if before.new else 200)
+    return Answer(body, 201 if made.new else 200)
+
+
+def _with_upload(site: Site, ask: Ask, draft: Command) -> Outcome:
+    """Submit a command with the photo that came: refuse what can be refused before it is decoded, then decode, then commit."""
+    before = repeat_of(site.state, draft.id, draft.body)
+    if before is not None:
+        return before
+    decide(site.state, draft)
+    if ask.upload is None:
+        raise Refused("photo_missing", "The photo is missing.")
+    try:
+        photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
+    except OSError as why:
+        raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
+    try:
+        made = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
+    except Refused as no:
+        if no.code != "outcome_unknown":
+            _remove_photo(site, photo)
+        raise
+    if not made.new:
+        _remove_photo(site, photo)
+    return made
+
+
+def _add_photo_route(site: Site, ask: Ask) -> Answer:
+    _check_no_fields(ask)
+    number = ask.args["entry"]
+    made = _with_upload(site, ask, site.command(AddPhoto, ask, entry=number, photos=["unread"]))
+    return Answer({"entry": site.seen_by(ask.who, "entry", number)}, 201 if made.new else 200)
+
+
+def _mine_photo(site: Site, ask: Ask) -> Answer:
+    _check_no_fields(ask)
+    number = _mine_number(site, ask)
+    made = _with_upload(site, ask, dataclasses.replace(site.command(AddPhoto, ask, entry=number, photos=["unread"]), by="public"))
+    return Answer(_mine(site, ask).body, 201 if made.new else 200)
+
+
+def _check_no_fields(ask: Ask) -> None:
+    for name in ask.form:
+        raise Refused("unknown_field", f"There is no field {name}.", field=name)
 
 
 def _remove_photo(site: Site, photo: Mapping) -> None:
@@ -6299,6 +6464,7 @@ ROUTES = (
     Route("POST", "/api/judges/<judge>/renew", ADMIN, _orders(RenewJudge, "judge")),
     Route("DELETE", "/api/judges/<judge>", ADMIN, _orders(RevokeJudge, "judge")),
     Route("POST", "/api/entries", PUBLIC, _submit_photo, "upload"),
+    Route("POST", "/api/entries/<entry:int>/photos", DESKS, _add_photo_route, "upload"),
     Route("PATCH", "/api/entries/<entry:int>", DESKS, _orders(ChangeEntry, "entry")),
     Route("POST", "/api/entries/<entry:int>/check-in", DESKS, _orders(SetEntryState, "entry", state="checked-in")),
     Route("POST", "/api/entries/<entry:int>/call", FLOOR, _orders(SetEntryState, "entry", state="called")),
@@ -6326,6 +6492,7 @@ ROUTES = (
     Route("POST", "/api/screen", HOSTS, _orders(SetScreen, "screen")),
     Route("POST", "/api/stage", HOSTS, _orders(CallToStage, "stage")),
     Route("GET", "/api/mine/<link>", PUBLIC, _mine),
+    Route("POST", "/api/mine/<link>/photos", PUBLIC, _mine_photo, "upload"),
     Route("POST", "/api/mine/<link>/withdraw", PUBLIC, _mine_withdraw),
     Route("DELETE", "/api/entries/<entry:int>/person", ADMIN, _erase_person),
     Route("GET", "/api/backups", ADMIN, _list_backups),

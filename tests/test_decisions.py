@@ -537,6 +537,123 @@ def test_a_category_with_entries_is_not_deleted_and_a_judged_one_keeps_its_crite
     assert do(state, app.ChangeCategory, category="sleeve", fields={"name": "Arms"}).categories["sleeve"].name == "Arms"
 
 
+# The rules of a category.
+
+def ruled(**fields) -> app.State:
+    """An open category with these rules, without entries."""
+    return do(contest(entries=0, judges=1, stage="open"), app.ChangeCategory, category="sleeve", fields=fields)
+
+
+def entry_of(**more) -> dict:
+    return {"category": "sleeve", "collector": "Zo\u00eb", "artist": "Marta", "consent": True, "adult": True, **more}
+
+
+RULES = [({"age": "healed"}, {"age": "healed"}, [{"age": "fresh"}, {"age": ""}, {}], "wrong_age"),
+         ({"at_show": True}, {"at_show": "yes"}, [{"at_show": False}, {"at_show": "no"}, {}], "not_at_show"),
+         ({"size_cm": [5, 12.5]}, {"size_cm": "12,5"}, [{"size_cm": 12.6}, {"size_cm": "4.99"}, {"size_cm": ""}, {}], "size_out_of_range"),
+         ({"max_per_artist": 1}, {"artist": "Ben"}, [{"artist": " MARTA  0"}, {"artist": ""}], "too_many_of_artist")]
+
+
+@pytest.mark.parametrize("rule_, good, bad, code", RULES, ids=[row[-1] for row in RULES])
+def test_an_entry_that_breaks_a_rule_is_refused_until_the_desk_says_why_it_may(rule_, good, bad, code):
+    state = do(enter(ruled(), 0), app.ChangeCategory, category="sleeve", fields=rule_)
+    for fields in bad:
+        assert refused(state, app.SubmitEntry, "public", fields=entry_of(**fields), photos=["x"]) == code
+        override = entry_of(**fields, override="the jury agreed")
+        assert refused(state, app.SubmitEntry, "public", fields=override, photos=["x"]) == "not_allowed"
+        let, fact = done(state, command(app.SubmitEntry, "desk:j9", fields=override, photos=[photo(9)]))
+        assert app.RulesOverridden(102, [code], "the jury agreed") in fact.events
+        assert view(let, "desk", "entry", 102)["overridden"] == [code]
+        assert refused(state, app.SubmitEntry, "admin", fields=entry_of(**fields, override=" "), photos=["x"]) == code
+    taken = do(state, app.SubmitEntry, "public", fields=entry_of(**good), photos=[photo(9)])
+    assert taken.entries[102].overridden == ()
+    assert refused(taken, app.ChangeEntry, entry=102, fields=bad[0]) == code
+    assert do(taken, app.ChangeEntry, "desk:j9", entry=102, fields=bad[0] | {"override": "agreed"}).entries[102].overridden == (code,)
+
+
+def test_what_a_rule_asked_for_stands_in_the_entry_and_is_the_staffs():
+    state = do(ruled(size_cm=[1, 50]), app.SubmitEntry, "public", fields=entry_of(age="fresh", size_cm="12,50", at_show="yes"), photos=[photo(9)])
+    entry = state.entries[101]
+    assert (entry.age, entry.size_cm, entry.at_show) == ("fresh", 12.5, True)
+    assert all("size_cm" in view(state, c, "entry", 101) for c in ("desk", "host", "admin"))
+    assert all("size_cm" not in view(state, c, "entry", 101) for c in ("public", "judge"))
+
+
+@pytest.mark.parametrize("fields", [{"size_cm": "big"}, {"size_cm": -1}, {"size_cm": 301}, {"size_cm": True}, {"size_cm": "1e2"}, {"age": "old"},
+                                    {"at_show": "perhaps"}, {"at_show": 1}, {"override": 7}, {"override": "x" * 1001}, {"size_cm": float("nan")}])
+def test_what_is_no_size_and_no_age_is_refused(fields):
+    assert refused(ruled(), app.SubmitEntry, "desk:j9", fields=entry_of(**fields), photos=["x"]) == "bad_field"
+
+
+@pytest.mark.parametrize("fields", [
+    {"age": "old"}, {"at_show": "yes"}, {"max_per_artist": -1}, {"max_per_artist": 1.5}, {"needs": "after"}, {"size_cm": [5]}, {"size_cm": [9, 5]},
+    {"size_cm": ["1", "2"]}, {"size_cm": 5}, {"size_cm": [0, 301]}, {"closes_at": "noon"}, {"closes_at": 1.5}, {"closes_at": -1}])
+def test_a_rule_that_cannot_be_is_refused(fields):
+    assert refused(app.State(), app.AddCategory, fields={"name": "X"} | fields) == "bad_field"
+    assert refused(contest(), app.ChangeCategory, category="sleeve", fields=fields) == "bad_field"
+
+
+def test_an_entry_after_the_closing_time_is_refused_by_the_clock_of_its_line():
+    state = ruled(closes_at=1_790_000_000_000)
+    for at, late in ((1_790_000_000_000, False), (1_790_000_000_001, True)):
+        order = command(app.SubmitEntry, "public", at=at, fields=entry_of(), photos=[photo(9)])
+        if late:
+            with pytest.raises(Refused) as no:
+                decide(state, order)
+            assert no.value.code == "category_closed"
+        else:
+            assert done(state, order)[0].entries[101]
+    late = command(app.SubmitEntry, "desk:j9", at=1_790_000_000_001, fields=entry_of(override="stood in the queue"), photos=[photo(9)])
+    assert done(state, late)[0].entries[101].overridden == ("category_closed",)
+    assert not do(state, app.ChangeCategory, category="sleeve", fields={"closes_at": None}).categories["sleeve"].closes_at
+
+
+def test_an_artist_of_an_entry_that_is_out_has_room_again():
+    state = enter(ruled(max_per_artist=1), 1, artist="Marta")
+    assert refused(state, app.SubmitEntry, "public", fields=entry_of(), photos=["x"]) == "too_many_of_artist"
+    state = do(state, app.SetEntryState, entry=101, state="withdrawn", reason="")
+    assert enter(state, 2, artist="Marta").entries[102]
+
+
+def test_an_entry_moves_into_a_category_whose_rules_it_keeps_or_with_a_reason():
+    state = do(enter(ruled(), 1), app.AddCategory, fields={"name": "Small", "size_cm": [0.1, 10]})
+    assert refused(state, app.ChangeEntry, "desk:j9", entry=101, fields={"category": "small"}) == "size_out_of_range"
+    assert do(state, app.ChangeEntry, "desk:j9", entry=101, fields={"category": "small", "size_cm": 9}).entries[101].category == "small"
+    moved = do(state, app.ChangeEntry, "desk:j9", entry=101, fields={"category": "small", "override": "measured by eye"})
+    assert moved.entries[101].overridden == ("size_out_of_range",)
+    assert do(moved, app.ChangeEntry, "desk:j9", entry=101, fields={"artist": "Other"}).entries[101].artist == "Other"   # said once is enough
+    assert do(moved, app.ChangeEntry, "desk:j9", entry=101, fields={"category": "sleeve"}).entries[101].overridden == ()
+
+
+def test_a_second_photo_is_asked_for_at_the_check_in_and_shown_to_judges_not_to_the_public():
+    state = enter(ruled(needs="before"), 1)
+    check_in = {"entry": 101, "state": "checked-in"}
+    assert refused(state, app.SetEntryState, "desk:j9", **check_in, reason="") == "second_photo_missing"
+    assert do(state, app.SetEntryState, "desk:j9", **check_in, reason="seen on paper").entries[101].overridden == ("second_photo_missing",)
+    with_two = do(state, app.AddPhoto, "public", entry=101, photos=[photo(77)])
+    assert do(with_two, app.SetEntryState, "desk:j9", **check_in, reason="").entries[101].state == "checked-in"
+    assert [len(view(with_two, c, "entry", 101)["photos"]) for c in ("public", "judge", "desk")] == [1, 2, 2]
+    assert with_two.photos[f"{77:032x}"] == 101
+    assert not do(with_two, app.ErasePerson, entry=101).photos
+    closed = judged(do(state, app.StartJudging, category="sleeve"), {101: [8]})
+    assert warned(closed) == [{"code": "second_photo_missing", "entries": [101]}]
+
+
+def test_a_photo_too_many_or_too_late_is_refused():
+    state = enter(ruled(needs="reference"), 1)
+    add = {"entry": 101, "photos": [photo(77)]}
+    two = do(state, app.AddPhoto, "public", **add)
+    assert refused(two, app.AddPhoto, "public", **add) == "too_many_photos"
+    assert refused(enter(ruled(), 1), app.AddPhoto, "public", **add) == "too_many_photos"      # nobody asked for one
+    four = do(do(two, app.AddPhoto, "desk:j9", entry=101, photos=[photo(78)]), app.AddPhoto, "desk:j9", entry=101, photos=[photo(79)])
+    assert refused(four, app.AddPhoto, "desk:j9", **add) == "too_many_photos"
+    begun = do(state, app.StartJudging, category="sleeve")
+    assert refused(begun, app.AddPhoto, "public", **add) == "wrong_state" and do(begun, app.AddPhoto, "desk:j9", **add)
+    assert refused(do(state, app.SetEntryState, entry=101, state="withdrawn", reason=""), app.AddPhoto, **add) == "withdrawn"
+    assert refused(do(state, app.ErasePerson, entry=101), app.AddPhoto, **add) == "erased"
+    assert refused(state, app.AddPhoto, entry=101, photos=[]) == "photo_missing"
+
+
 # Too few entries: merged with another category.
 
 def sleeve_and_back(stage="judging", **fields) -> app.State:
@@ -1132,6 +1249,18 @@ class Contests(RuleBasedStateMachine):
     @rule(category=st.sampled_from(["tok", "ran"]), number=st.sampled_from([104, 106]))
     def decide_others(self, category, number):
         self.ask(app.DecideWinners, category=category, places=[[number]], reason="r")
+
+    @rule(entry=entry, artist=st.sampled_from(["A", "a ", "B"]), size=st.sampled_from([0, 5, "20"]), override=st.sampled_from(["", "so"]))
+    def describe(self, entry, artist, size, override):
+        self.ask(app.ChangeEntry, "desk:j9", entry=entry, fields={"artist": artist, "size_cm": size, "override": override})
+
+    @rule(fields=st.sampled_from([{"size_cm": [1, 10], "needs": "before"}, {"size_cm": None, "max_per_artist": 2}, {"age": "fresh", "closes_at": 1}]))
+    def change_rules(self, fields):
+        self.ask(app.ChangeCategory, category="sleeve", fields=fields)
+
+    @rule(entry=entry, number=st.integers(1000, 9999), by=st.sampled_from(["public", "desk:j9"]))
+    def add_photo(self, entry, number, by):
+        self.ask(app.AddPhoto, by, entry=entry, photos=[photo(number)])
 
     @rule(category=category, into=category)
     def merge(self, category, into):

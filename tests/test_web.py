@@ -208,6 +208,7 @@ ROWS = [
     Row("POST", "/api/judges/<judge>/renew", ADMIN),
     Row("DELETE", "/api/judges/<judge>", ADMIN),
     Row("POST", "/api/entries", ALL, 201, "open"),
+    Row("POST", "/api/entries/<entry:int>/photos", DESKS, 201, "open"),
     Row("PATCH", "/api/entries/<entry:int>", DESKS, stage="open", body={"title": "Koi"}),
     Row("POST", "/api/entries/<entry:int>/check-in", DESKS, stage="open"),
     Row("POST", "/api/entries/<entry:int>/call", FLOOR, stage="open"),
@@ -237,6 +238,7 @@ ROWS = [
     Row("POST", "/api/screen", HOSTS, body={"mode": "wall"}),
     Row("POST", "/api/stage", HOSTS, body={"entry": None}),
     Row("GET", "/api/mine/<link>", ALL, stage="open"),
+    Row("POST", "/api/mine/<link>/photos", ALL, 409, "open"),
     Row("POST", "/api/mine/<link>/withdraw", ALL, stage="open"),
     Row("DELETE", "/api/entries/<entry:int>/person", ADMIN, stage="open"),
     Row("GET", "/api/backups", ADMIN),
@@ -280,10 +282,17 @@ def asked(person: Http, row: Row, it: dict) -> Answer:
     body = row.body(it) if callable(row.body) else row.body
     if row.path == "/api/entries":
         return person.submit(PHOTO, category=it["category"])
+    if path.endswith("/photos"):
+        return send_photo(person, path)
     if row.method == "GET":
         return person.get(path)
     spare = {"X-Forwarded-For": "192.0.2.1"} if row.path == "/api/setup" else {}   # wrong tries count against this address
     return getattr(person, row.method.lower())(path, body, **spare)
+
+
+def send_photo(person: Http, path: str, photo: bytes = PHOTO, **fields) -> Answer:
+    body, kind = form(photo, fields)
+    return person.request("POST", path, body, {"Content-Type": kind})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path}")
@@ -1349,6 +1358,39 @@ def test_a_qr_code_is_a_picture_of_one_of_our_addresses(house):
     assert answer.text.startswith("<svg ") and "<script" not in answer.text and "viewBox" in answer.text
     assert house.nobody.get("/qr/submit.svg").body != answer.body
     assert house.nobody.get("/qr/" + "x" * 300 + ".svg").status == 404
+
+
+def test_a_second_photo_comes_by_the_own_link_and_is_not_the_publics(house):
+    category, _ = house.category(needs="reference")
+    made = house.ok(house.submit(category=category), 201)
+    number, link = made["entry"]["number"], made["mine"].rpartition("/")[2]
+    assert house.desk.post(f"/api/entries/{number}/check-in").code == "second_photo_missing"
+    files, again = house.kept()[1], an_id()
+    first = send_photo(house.nobody, f"/api/mine/{link}/photos", jpeg(ink=(90, 10, 10)), id=again)
+    assert first.status == 201 and len(first.json["entry"]["photos"]) == 2
+    assert send_photo(house.nobody, f"/api/mine/{link}/photos", jpeg(ink=(90, 10, 10)), id=again).status == 200
+    assert len(house.kept()[1] - files) == 3
+    for refused_, code in ((send_photo(house.nobody, f"/api/mine/{link}/photos"), "too_many_photos"),
+                           (send_photo(house.desk, f"/api/entries/{number}/photos", b"no photo"), "not_a_photo"),
+                           (send_photo(house.desk, f"/api/entries/{number}/photos", title="x"), "unknown_field"),
+                           (house.desk.post(f"/api/entries/{number}/photos", {}), "bad_form")):
+        assert refused_.code == code
+    assert len(house.kept()[1] - files) == 3
+    assert [len(house.entry(number, who)["photos"]) for who in (house.nobody, house.ana, house.desk)] == [1, 2, 2]
+    house.ok(house.desk.post(f"/api/entries/{number}/check-in"))
+    second = "/photos/" + house.entry(number)["photos"][1]["large"]
+    house.ok(house.desk.post(f"/api/entries/{number}/hide"))
+    assert (house.nobody.get(second).code, house.desk.get(second).status) == ("photo_gone", 200)
+
+
+def test_the_desk_overrides_a_rule_of_the_form_and_the_public_does_not(house):
+    category, _ = house.category(size_cm=[5, 10], age="healed")
+    assert house.submit(category=category, size_cm="7,5", age="healed").status == 201
+    answer = house.submit(category=category, size_cm="11", age="healed")
+    assert (answer.status, answer.code, answer.json["error"]["field"]) == (400, "size_out_of_range", "size_cm")
+    assert house.submit(category=category, override="please").code == "not_allowed"
+    made = house.ok(house.submit(house.desk, category=category, override="measured again"), 201)["entry"]
+    assert made["overridden"] == ["wrong_age", "size_out_of_range"]
 
 
 # Pages.
