@@ -248,6 +248,7 @@ class Category:
     needs: str = ""  # a second photo: before or reference
     size_cm: tuple[float, float] | None = None  # the longest side, from and to
     closes_at: int | None = None  # ms; entries after it are refused
+    sources: tuple[str, ...] = ()  # "from" outside: the categories whose first places compete here
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +304,7 @@ class Entry:
     size_cm: float = 0  # 0: nobody said
     at_show: bool = False
     overridden: tuple[str, ...] = ()  # the rules of its category that the desk let it break
+    of: int = 0  # the entry that this first place stands for, in a Best of Show
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,6 +530,12 @@ def _sizes(name: str, value) -> list | None:
     return value
 
 
+def _sources(name: str, value) -> list[str]:
+    if not isinstance(value, list) or len(set(map(str, value))) < len(value) or not all(isinstance(v, str) for v in value):
+        raise Refused("bad_field", f"{name} is a list of the ids of other categories.", field=name)
+    return value
+
+
 def _moment(name: str, value) -> int | None:
     return None if value is None else _number(0, 10**14, True)(name, value)
 
@@ -544,7 +552,8 @@ CATEGORY_FIELDS = {
     "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
     "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
     "show_scores": _flag, "position": _number(1, 1000, True), "age": _choice("fresh", "healed", "either"), "at_show": _flag,
-    "max_per_artist": _number(0, 100, True), "needs": _choice("", "before", "reference"), "size_cm": _sizes, "closes_at": _moment}
+    "max_per_artist": _number(0, 100, True), "needs": _choice("", "before", "reference"), "size_cm": _sizes, "closes_at": _moment,
+    "from": _sources}
 JUDGE_FIELDS = {
     "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
 ENTRY_FIELDS = {
@@ -687,6 +696,7 @@ EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, pho
                         title=str, artist=str, studio=str, collector=str, phone=str)
 EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
 EntryMoved = _event("EntryMoved", entry=int, category=str)
+EntryAdvanced = _event("EntryAdvanced", entry=int, category=str, of=int)
 EntryDescribed = _event("EntryDescribed", entry=int, fields=dict)
 RulesOverridden = _event("RulesOverridden", ("reason",), entry=int, rules=list, reason=str)
 PhotoAdded = _event("PhotoAdded", entry=int, photo=dict)
@@ -1345,6 +1355,8 @@ def _check_scale(lowest, highest, step) -> None:
 def _add_category(command, state):
     fields = checked(CATEGORY_FIELDS, command.fields, ("name",))
     _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
+    for source in fields.get("from", ()):
+        _category(state, source)
     fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
     last = len(state.categories) + 1
     fields["position"] = min(fields.get("position", last), last)
@@ -1359,6 +1371,8 @@ def _change_category(command, state):
     changes = checked(CATEGORY_FIELDS, command.fields)
     if {"criteria", "method", "tokens", "lowest", "highest", "step"} & set(changes) and _is_judged(state, found.id):
         raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
+    if "from" in changes:
+        _check_sources(state, found, changes["from"])
     if "places" in changes and found.state in ("decided", "announced"):
         raise Refused("wrong_state", f"{found.name} is {found.state}: its awards stay.", 409)
     scale = {k: changes.get(k, getattr(found, k)) for k in ("lowest", "highest", "step")}
@@ -1366,6 +1380,16 @@ def _change_category(command, state):
     if "position" in changes:
         changes["position"] = min(changes["position"], len(state.categories))
     return [CategoryChanged(found.id, changes)] if changes else []
+
+
+def _check_sources(state: State, category: Category, sources: list[str]) -> None:
+    if category.state != "open" or (entries_of(state, category.id) and not category.sources):
+        raise Refused("wrong_state", f"{category.name} has its own entries, or is judged already.", 409)
+    reached = list(sources)
+    for source in reached:  # grows while it is walked
+        if source == category.id:
+            raise Refused("bad_field", f"{category.name} cannot take its own winners.", field="from")
+        reached += [each for each in _category(state, source).sources if each not in reached]
 
 
 @_decide.register(DeleteCategory)
@@ -1378,7 +1402,45 @@ def _delete_category(command, state):
 
 @_decide.register(StartJudging)
 def _start_judging(command, state):
-    return [JudgingStarted(_category(state, command.category, "open").id)]
+    found = _category(state, command.category, "open")
+    return [JudgingStarted(found.id), *_advanced(state, found)]
+
+
+def _advanced(state: State, category: Category) -> list[Event]:
+    """An entry for each first place of the categories that this one takes its entries from, with the recusals carried over.
+
+    It stands for the entry as it first came, so that who has won the day and the category competes once.
+    """
+    there, events = {e.of for e in entries_of(state, category.id)}, []
+    for source in category.sources:
+        each = _category(state, source)
+        if each.state != "announced":
+            raise Refused("not_announced", f"{each.name} is not announced yet: who won it is not known.", 409)
+        for number in (state.decisions[source].places or ((),))[0]:
+            of = state.entries[number].of or number
+            if of in there or {state.entries[n].state for n in (of, number)} & OUT_STATES:
+                continue
+            there.add(of)
+            made = changed(state.entries[of], number=state.numbers + 1 + sum(type(e) is EntryAdvanced for e in events), category=category.id)
+            events += [EntryAdvanced(made.number, category.id, of), *_carried_recusals(state, state.entries[number], made)]
+    return events
+
+
+def _carried_recusals(state: State, source: Entry, made: Entry) -> list[Event]:
+    """Who was recused from the first place is so from the entry that stands for it; what the organiser lifted stays lifted."""
+    panel = [j for j in _panel(state, made.category)]
+    sheets = {j.id: newest_sheet(state, source.number, j.id) for j in panel}
+    told: list[Event] = [StudioMatched(j, [made.number]) if sheet.because == "studio" else JudgeRecused(made.number, j, "")
+                         for j, sheet in sheets.items() if sheet and sheet.recused]
+    return told + _studio_matches(state, [j for j in panel if not (sheets[j.id] and sheets[j.id].because)], [made])
+
+
+def family(state: State, number: int) -> list[int]:
+    """An entry and those that stand for the same tattoo in a Best of Show, the one that came first last."""
+    of = state.entries[number].of or number
+    if not any(c.sources for c in state.categories.values()):
+        return [of]
+    return [*sorted(e.number for e in state.entries.values() if e.of == of), of]
 
 
 @_decide.register(CloseJudging)
@@ -1472,6 +1534,7 @@ def _submit_entry(command, state):
         raise Refused("registration_closed", "Registration is closed.", 409)
     if found.state != "open":
         raise Refused("category_closed", f"{found.name} takes no more entries.", 409)
+    _check_own(found)
     names = {name: fields.pop(name, "") for name in PERSONAL}
     described = {name: value for name, value in fields.items() if value}
     entry = Entry(state.numbers + 1, found.id, (), command.at, artist=names["artist"], studio=names["studio"], **described)
@@ -1481,6 +1544,12 @@ def _submit_entry(command, state):
             *([EntryDescribed(entry.number, described)] if described else []),
             *_overridden(command.by, entry, [*breaks, *_broken_rules(state, found, entry)], override),
             *_studio_matches(state, state.judges.values(), [entry])]
+
+
+def _check_own(*categories: Category) -> None:
+    for each in categories:
+        if each.sources:
+            raise Refused("winners_only", f"The entries of {each.name} are the winners of other categories.", 409)
 
 
 # The rules of a category. Each that an entry breaks is a refusal, which the desk may override with a reason.
@@ -1550,12 +1619,14 @@ def _change_entry(command, state):
     if target != entry.category:
         _category(state, target, "open", "judging")
         source = _category(state, entry.category, "open", "judging", "closed")
+        _check_own(source, state.categories[target])
         if _is_marked(state, entry.number) and not _same_scale(source, state.categories[target]):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
     after = changed(entry, category=target, **changes)
     described = {k: changes.pop(k) for k in DESCRIBED if k in changes}
-    events += [EntryChanged(entry.number, changes)] if changes else []
+    for number in family(state, entry.number) if changes else ():
+        events.append(EntryChanged(number, changes))
     events += [EntryDescribed(entry.number, described)] if described else []
     return events + _follows(state, command.by, entry, after, override)
 
@@ -1582,6 +1653,7 @@ def _merge_category(command, state):
     found, into = _category(state, command.category, "open", "judging", "closed"), _category(state, command.into, "open", "judging")
     if found.id == into.id:
         raise Refused("bad_field", f"{found.name} is not merged with itself.", field="into")
+    _check_own(found, into)
     reason = REASON("reason", command.reason)
     if not reason:
         raise Refused("reason_needed", f"Say why {found.name} is merged with {into.name}.")
@@ -1638,12 +1710,14 @@ def carried_over(state: State) -> dict:
 
 @_decide.register(HidePhoto)
 def _hide_photo(command, state):
-    return [] if _entry(state, command.entry).hidden else [PhotoHidden(command.entry)]
+    _entry(state, command.entry)
+    return [PhotoHidden(n) for n in family(state, command.entry) if not state.entries[n].hidden]
 
 
 @_decide.register(ShowPhoto)
 def _show_photo(command, state):
-    return [PhotoShown(command.entry)] if _entry(state, command.entry).hidden else []
+    _entry(state, command.entry)
+    return [PhotoShown(n) for n in family(state, command.entry) if state.entries[n].hidden]
 
 
 @_decide.register(GiveSheet)
@@ -1979,14 +2053,16 @@ def decision_warnings(state: State, category: str, table: Mapping) -> list[dict]
 
 def _placed_elsewhere(state: State, category: str, placed: list[int]) -> list[dict]:
     """A warning for each placed entry whose collector or artist has a place in another category."""
-    others = [(each, state.entries[n]) for each, decision in state.decisions.items() if each != category
-              for group in decision.places for n in group]
+    best_of = bool(state.categories[category].sources)  # that a Best of Show and its sources share winners is no news
+    others = [(each, state.entries[n]) for each, decision in state.decisions.items()
+              if each != category and bool(state.categories[each].sources) == best_of for group in decision.places for n in group]
     told = []
     for number in sorted(placed):
         for name in ("collector", "artist"):
             ours = folded(getattr(state.entries[number], name))
             told += [{"code": "already_placed", "entries": [number], "who": name, "category": each, "entry": other.number}
-                     for each, other in sorted(others, key=lambda pair: pair[1].number) if ours and folded(getattr(other, name)) == ours]
+                     for each, other in sorted(others, key=lambda pair: pair[1].number)
+                     if ours and folded(getattr(other, name)) == ours and not other.of == state.entries[number].of > 0]
     return told
 
 
@@ -2083,6 +2159,8 @@ def _category_fields(fields: Mapping) -> dict:
         fields["criteria"] = tuple(Criterion(**c) for c in fields["criteria"])
     if fields.get("size_cm"):
         fields["size_cm"] = tuple(fields["size_cm"])
+    if "from" in fields:
+        fields["sources"] = tuple(fields.pop("from"))
     return fields
 
 
@@ -2119,7 +2197,8 @@ def _undecided(state: State, category: str) -> State:
 
 def _fold_category_deleted(event, state, fact):
     left = sorted(state.categories.delete(event.category).values(), key=lambda c: c.position)
-    categories = Map({c.id: changed(c, position=i) for i, c in enumerate(left, 1)})
+    categories = Map({c.id: changed(c, position=i, sources=tuple(s for s in c.sources if s != event.category))
+                      for i, c in enumerate(left, 1)})
     gone = {name: Map({k: v for k, v in getattr(state, name).items() if k != event.category}) for name in ("hands", "after_hands", "ties")}
     run_offs = Map({r.id: r for r in state.run_offs.values() if r.category != event.category})
     return _undecided(changed(state, categories=categories, run_offs=run_offs, **gone), event.category)
@@ -2162,6 +2241,13 @@ def _fold_entry_submitted(event, state, fact):
     for photo in photos:
         known = known.set(photo.large[:32], made.number)
     return changed(state, entries=state.entries.set(made.number, made), photos=known, numbers=made.number)
+
+
+def _fold_entry_advanced(event, state, fact):
+    first = state.entries[event.of]
+    present = "checked-in" if first.state in PRESENT_STATES else "registered"
+    made = changed(first, number=event.entry, category=event.category, at=fact.at, of=event.of, state=present, reason="", overridden=())
+    return changed(state, entries=state.entries.set(made.number, made), numbers=made.number)
 
 
 def _photo(given: Mapping) -> Photo:
@@ -2324,6 +2410,7 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     EntrySubmitted: _fold_entry_submitted,
     EntryChanged: lambda e, s, fact: _with(s, "entries", e.entry, **e.changes),
     EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category, overridden=()),
+    EntryAdvanced: _fold_entry_advanced,
     EntryDescribed: lambda e, s, fact: _with(s, "entries", e.entry, **e.fields),
     RulesOverridden: _fold_rules_overridden,
     PhotoAdded: _fold_photo_added,
@@ -2380,7 +2467,11 @@ def _contest_view(state, channel, key):
 
 
 def _category_view(state, channel, key):
-    return plain(state.categories[key]) if key in state.categories else None
+    if key not in state.categories:
+        return None
+    seen = plain(state.categories[key])
+    sources = seen.pop("sources")
+    return seen | {"from": sources, "blind": not sources}
 
 
 def _photo_view(photo: Photo) -> dict:
@@ -2389,6 +2480,8 @@ def _photo_view(photo: Photo) -> dict:
 
 def _is_named(state: State, entry: Entry) -> bool:
     """Whether everybody may know who made an entry and who wears it."""
+    if entry.of:  # its first place was announced
+        return True
     decision, category = state.decisions.get(entry.category), state.categories.get(entry.category)
     if decision is None or category is None:
         return False
@@ -2405,6 +2498,8 @@ def _entry_view(state, channel, key):
         del photos[1:]  # a reference may show somebody's child: it is for judges and staff
     seen = {"number": entry.number, "category": entry.category, "state": entry.state, "hidden": entry.hidden,
             "photo": photos[0] if photos else None, "photos": photos, "at": entry.at}
+    if entry.of:
+        seen["of"] = entry.of
     if channel in STAFF or _is_named(state, entry):
         seen |= {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
     if channel in STAFF:
@@ -6322,6 +6417,9 @@ def _delete_category(site: Site, ask: Ask) -> Answer:
 
 def _erase_person(site: Site, ask: Ask) -> Answer:
     number = ask.args["entry"]
+    others = [n for n in family(site.state, number) if n != number] if number in site.state.entries else []
+    for other in others:  # the same person in a Best of Show: the one asked for comes last, and is what a repeat is known by
+        site.eraser.erase(other, site.command(ErasePerson, dataclasses.replace(ask, id=""), entry=other))
     copies = site.eraser.erase(number, site.command(ErasePerson, ask, entry=number))
     return Answer({"entry": site.seen_by(ask.who, "entry", number), "copies": copies})
 

@@ -654,6 +654,104 @@ def test_a_photo_too_many_or_too_late_is_refused():
     assert refused(state, app.AddPhoto, entry=101, photos=[]) == "photo_missing"
 
 
+# Best of Day, Best of Show.
+
+def day(**judge) -> app.State:
+    """Sleeve won by 101 before 102, Back by 103 and 104 together, both announced; Best of Show takes its entries from them."""
+    state = do(contest(entries=2, judges=1, stage="open"), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA})
+    state = with_judge(enter(enter(state, 2, "back"), 3, "back"), **judge) if judge else enter(enter(state, 2, "back"), 3, "back")
+    state = do(state, app.AddCategory, fields={"name": "Best of Show", "from": ["sleeve", "back"], "criteria": CRITERIA})
+    return state
+
+
+def won(state, category, places) -> app.State:
+    for kind, more in ((app.StartJudging, {}), (app.CloseJudging, {}), (app.DecideWinners, {"places": places, "reason": "r"}), (app.AnnounceCategory, {})):
+        state = do(state, kind, category=category, **more)
+    return state
+
+
+def finals(state=None) -> app.State:
+    state = won(won(state or day(), "sleeve", [[101], [102]]), "back", [[103, 104]])
+    return do(state, app.StartJudging, category="best-of-show")
+
+
+def test_a_best_of_show_takes_the_first_places_under_numbers_of_their_own_and_is_not_blind():
+    state = finals()
+    assert [(e.number, e.of, e.collector) for e in app.entries_of(state, "best-of-show")] == [(105, 101, "Zo\u00eb 0"), (106, 103, "Zo\u00eb 2"), (107, 104, "Zo\u00eb 3")]
+    seen = view(state, "judge", "entry", 105)
+    assert (seen["of"], seen["collector"], seen["photo"]) == (101, "Zo\u00eb 0", view(state, "judge", "entry", 101)["photo"]) and "phone" not in seen
+    assert (view(state, "public", "category", "best-of-show")["from"], view(state, "public", "category", "best-of-show")["blind"]) == (["sleeve", "back"], False)
+    assert view(state, "public", "category", "sleeve")["blind"] is True
+    state = do(tap(state, "j1", 105, 9), app.OpenCategory, category="best-of-show", reason="one was forgotten")
+    assert [e.number for e in app.entries_of(do(state, app.StartJudging, category="best-of-show"), "best-of-show")] == [105, 106, 107]
+
+
+def test_it_is_judged_once_every_category_it_takes_from_is_announced():
+    assert refused(won(day(), "sleeve", [[101]]), app.StartJudging, category="best-of-show") == "not_announced"
+
+
+def test_a_winner_of_the_day_and_of_the_category_competes_once():
+    state = do(do(day(), app.DeleteCategory, category="best-of-show"), app.AddCategory, fields={"name": "Best of Day", "from": ["sleeve"], "criteria": CRITERIA})
+    state = do(state, app.AddCategory, fields={"name": "Best of Show", "from": ["best-of-day", "sleeve", "back"], "criteria": CRITERIA})
+    state = won(won(won(state, "sleeve", [[101]]), "back", []), "best-of-day", [[105]])
+    state = do(state, app.StartJudging, category="best-of-show")
+    assert [(e.number, e.of) for e in app.entries_of(state, "best-of-show")] == [(106, 101)]
+    assert warned(do(tap(state, "j1", 106, 9), app.CloseJudging, category="best-of-show"), "best-of-show") == []     # that it has won is how it came here
+
+
+def test_a_winner_who_is_out_does_not_go_on():
+    state = do(won(won(day(), "sleeve", [[101]]), "back", [[103]]), app.SetEntryState, entry=101, state="disqualified", reason="r")
+    assert [e.of for e in app.entries_of(do(state, app.StartJudging, category="best-of-show"), "best-of-show")] == [103]
+
+
+def test_recusals_are_carried_over_and_what_was_lifted_stays_so():
+    state = do(day(studio="Studio 0"), app.StartJudging, category="back")
+    state = do(state, app.RecuseJudge, "judge:j1", entry=103, judge="j1", recused=True, reason="my pupil")
+    state = finals(do(state, app.OpenCategory, category="back", reason="r"))
+    assert recused_pairs(state) == {(101, "j2"), (105, "j2"), (103, "j1"), (106, "j1")}
+    assert state.sheets[105]["j2"].because == "studio" and not state.sheets[105]["j2"].marks
+    state = do(do(day(studio="Studio 0"), app.StartJudging, category="sleeve"), app.RecuseJudge, entry=101, judge="j2", recused=False, reason="no")
+    assert recused_pairs(finals(do(state, app.OpenCategory, category="sleeve", reason="r"))) == set()
+
+
+def test_only_winners_get_into_a_best_of_show():
+    state = day()
+    assert refused(state, app.SubmitEntry, "admin", fields=entry_of(category="best-of-show"), photos=["x"]) == "winners_only"
+    assert refused(state, app.ChangeEntry, entry=101, fields={"category": "best-of-show"}) == "winners_only"
+    for category, into in (("sleeve", "best-of-show"), ("best-of-show", "sleeve")):
+        assert refused(state, app.MergeCategory, category=category, into=into, reason="r") == "winners_only"
+    state = finals(do(state, app.AddCategory, fields={"name": "Arms", "criteria": CRITERIA}))
+    assert refused(state, app.ChangeEntry, entry=105, fields={"category": "arms"}) == "winners_only"
+
+
+def test_what_is_changed_or_hidden_of_one_is_so_of_the_other():
+    state = finals()
+    for asked_ in (101, 105):
+        after = do(state, app.ChangeEntry, entry=asked_, fields={"artist": "Martha"})
+        assert {after.entries[n].artist for n in (101, 105)} == {"Martha"}
+        after = do(state, app.HidePhoto, entry=asked_)
+        assert view(after, "public", "entry", 101) is view(after, "public", "entry", 105) is None
+        assert do(after, app.ShowPhoto, entry=asked_).entries == state.entries
+    assert app.family(state, 101) == app.family(state, 105) == [105, 101]
+
+
+@pytest.mark.parametrize("sources, code", [(["nose"], "no_such_category"), (["best-of-show"], "bad_field"), (["best-of-day"], "bad_field"), (["sleeve", "sleeve"], "bad_field"),
+                                           ("sleeve", "bad_field"), (None, "bad_field"), ([1], "bad_field")])
+def test_where_winners_cannot_come_from_is_refused(sources, code):
+    state = do(day(), app.AddCategory, fields={"name": "Best of Day", "from": ["best-of-show"]})
+    assert refused(state, app.ChangeCategory, category="best-of-show", fields={"from": sources}) == code
+    if code != "bad_field" or sources not in (["best-of-show"], ["best-of-day"]):
+        assert refused(state, app.AddCategory, fields={"name": "X", "from": sources}) == code
+
+
+def test_a_category_with_entries_or_judged_already_does_not_become_a_best_of():
+    assert refused(day(), app.ChangeCategory, category="sleeve", fields={"from": ["back"]}) == "wrong_state"
+    assert refused(finals(), app.ChangeCategory, category="best-of-show", fields={"from": ["back"]}) == "wrong_state"
+    assert do(day(), app.ChangeCategory, category="best-of-show", fields={"from": ["back"]}).categories["best-of-show"].sources == ("back",)
+    empty = do(do(app.State(), app.AddCategory, fields={"name": "A"}), app.AddCategory, fields={"name": "B", "from": ["a"]})
+    assert do(empty, app.DeleteCategory, category="a").categories["b"].sources == ()
+
+
 # Too few entries: merged with another category.
 
 def sleeve_and_back(stage="judging", **fields) -> app.State:
@@ -1261,6 +1359,16 @@ class Contests(RuleBasedStateMachine):
     @rule(entry=entry, number=st.integers(1000, 9999), by=st.sampled_from(["public", "desk:j9"]))
     def add_photo(self, entry, number, by):
         self.ask(app.AddPhoto, by, entry=entry, photos=[photo(number)])
+
+    @precondition(lambda self: "best" not in self.state.categories)
+    @rule()
+    def add_a_best_of_show(self):
+        self.ask(app.AddCategory, fields={"name": "Best", "from": ["sleeve"]})
+
+    @precondition(lambda self: "best" in self.state.categories)
+    @rule(kind=st.sampled_from([app.StartJudging, app.OpenCategory]))
+    def hold_the_best_of_show(self, kind):
+        self.ask(kind, category="best", **({"reason": "again"} if kind is app.OpenCategory else {}))
 
     @rule(category=category, into=category)
     def merge(self, category, into):

@@ -332,6 +332,26 @@ def test_a_restore_brings_nobody_back(data, photo, tmp_path):
     assert files_with(data, *PERSON.values()) == [] and verify(data)["ok"]
 
 
+def test_an_erased_person_is_nowhere_also_after_a_best_of_show(data, photo):
+    with app.open(data) as c:
+        judge = fill(c, photo)
+        c.close_judging("sleeve")
+        c.decide_winners("sleeve", [[101]], "as agreed")
+        c._ask("POST", "/api/categories/sleeve/announce")
+        c._ask("POST", "/api/categories", {"name": "Best of Show", "from": ["sleeve"]})
+        c.start_judging("best-of-show")
+        c.give_sheet(104, judge, MARKS, note="Zoë Núñez-Erasme again")
+        entry = c.state()["entries"][-1]
+        assert (entry["of"], entry["collector"]) == (101, PERSON["collector"])
+        photos = [entry["photo"][size] for size in ("large", "thumb", "stencil")]
+        c.backup()
+        assert c.erase(104) == []
+        assert [(e["number"], e["photo"]) for e in c.state()["entries"] if not e["collector"]] == [(101, None), (104, None)]
+    assert files_with(data, *PERSON.values(), "Zoë") == []
+    assert [p for p in data.rglob("*") if p.name in photos] == []
+    assert verify(data)["ok"], verify(data)["faults"]
+
+
 def test_an_interrupted_erasure_is_finished_by_the_next_start(data, photo, monkeypatch):
     with app.open(data) as c:
         fill(c, photo, 1)

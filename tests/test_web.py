@@ -1066,6 +1066,20 @@ def test_an_absent_winner_is_passed_over_in_one_tap_and_a_correction_says_that_i
     assert shown()["corrected"]["reason"] == slip and "collector" not in house.entry(numbers[1], house.nobody)
 
 
+def test_a_best_of_show_goes_on_with_the_first_places(house):
+    category, (number,) = house.category("decided", entries=1)
+    best, _ = house.category(**{"from": [category]})
+    assert house.admin.post(f"/api/categories/{best}/judge").code == "not_announced"
+    assert house.submit(category=best).code == "winners_only"
+    house.ok(house.admin.post(f"/api/categories/{category}/announce"))
+    house.ok(house.admin.post(f"/api/categories/{best}/judge"))
+    entry = next(e for e in house.state(house.ana)["entries"] if e["category"] == best)
+    assert entry["of"] == number and entry["number"] > number and "collector" in entry
+    assert category_of(house, best)["blind"] is False
+    house.ok(house.ana.put(f"/api/sheets/{entry['number']}", {"marks": MARKS, "base": None}))
+    assert house.ok(house.admin.get(f"/api/standings/{best}"))["rows"][0]["entry"] == entry["number"]
+
+
 def test_the_warnings_of_the_standings_are_the_organisers(house):
     category, numbers = house.category("judging", entries=2, minimum=5)
     told = house.ok(house.admin.get(f"/api/standings/{category}"))["warnings"]
