@@ -2726,7 +2726,11 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
 
 @functools.cache
 def _told_as(cls: type[Event]) -> str:
-    """The name of an event in a frame: SheetGiven -> "sheet_given"."""
+    """The name of an event in a frame: SheetGiven -> "sheet_given".
+
+    Two go by the name of another: theirs would tell a judge whose studio it is, and the hall that a secret winner left.
+    """
+    cls = {StudioMatched: JudgeRecused, WinnerAbsent: WinnersDecided}.get(cls, cls)
     return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 

@@ -430,6 +430,10 @@ def test_a_judge_is_told_of_a_recusal_for_the_studio_what_the_organisers_own_tel
         assert view(state, "admin", "sheet", (101, "j1"))["because"] == ("studio" if more else "organiser")
         return view(state, "judge:j1", "sheet", (101, "j1")) | {"seq": 0}
     assert told(studio="Black Anchor") == told()
+    before = with_judge(contest(entries=1, judges=0))
+    frame = frames(before, *done(before, command(app.ChangeEntry, entry=101, fields={"studio": "Black Anchor"})))["judge:j1"]
+    assert [(m["k"], m["d"]["sheet"]["recused"]) for m in frame] == [("judge_recused", True)]
+    assert b"tudio" not in orjson.dumps(frame)
 
 
 def test_what_a_judge_gave_before_the_studio_was_known_is_left_out():
@@ -998,6 +1002,9 @@ def test_nobody_outside_learns_that_a_secret_winner_is_passed_over():
         order = command(app.PassOver, "host:j9", category="sleeve", entry=102)
         after, fact = done(state, order)
         assert set(frames(state, after, fact)) == {"host", "admin"}
+        on_show = step(step(state, 0), 1, "stencil")
+        told = frames(on_show, *done(on_show, command(app.PassOver, "host:j9", category="sleeve", entry=102)))["public"]
+        assert told == [{"k": "winners_decided", "d": {"screen": {"mode": "reveal", "category": "sleeve", "phase": "slate"}}}]
         shown = shown_to(after, 4)
         assert places_of(shown) == [(1, [101]), (2, [103]), (3, [104])]
         assert "collector" not in view(shown, "public", "entry", 102) and "absent" not in view(shown, "public", "winners", "sleeve")
