@@ -603,7 +603,7 @@ def slug(name: str, taken: Iterable[str]) -> str:
 class Command:
     """What somebody asked for.
 
-    by     "admin", "judge:<id>", "desk:<id>", "host:<id>" or "public"
+    by     "admin", "judge:<id>", "desk:<id>", "host:<id>", "public", or "rescue:<judge>": the organiser loaded that judge's file
     at     ms since 1970, informative
     id     minted by the asker; the same id has one effect
     body   keyed hash of what was asked
@@ -5078,14 +5078,14 @@ class Backlog:
 class Peer(WebSocket):
     """A socket that speaks contest.v1: who listens, where it stands, and what it says of itself."""
 
-    __slots__ = ("audience", "beat", "cid", "page", "sent", "waiting")
+    __slots__ = ("audience", "beat", "cid", "device", "page", "sent", "waiting")
 
     hello_seconds, blocked_seconds, closing_seconds = 5, 10, 2.5
 
     def __init__(self, hub: Hub, sock, guest: Guest):
         super().__init__(hub, sock, guest)
         self.audience = hub.audience(guest.audience)
-        self.cid, self.page, self.waiting = "", "", 0
+        self.cid, self.device, self.page, self.waiting = "", "", "", 0
         self.sent = -1  # the seq up to which it was sent everything; -1: not greeted yet
         self.beat = self.heard
 
@@ -5118,12 +5118,12 @@ class Peer(WebSocket):
             cursor = Cursor.read(said.get("cur"))
         except Refused:
             return self.close(Close.BAD_HELLO)
-        cid, page = (str(said.get(name, "")) for name in ("cid", "page"))
-        if not all(re.fullmatch(r"[\w-]{0,64}", text, re.ASCII) for text in (cid, page)):
+        cid, page, device = (str(said.get(name, "")) for name in ("cid", "page", "device"))
+        if not all(re.fullmatch(r"[\w-]{0,64}", text, re.ASCII) for text in (cid, page, device)):
             return self.close(Close.BAD_HELLO)
         if page in self.guest.barred:
             return self.close(Close.NOT_ALLOWED)
-        self.cid, self.page = cid, sys.intern(page)
+        self.cid, self.device, self.page = cid, device or cid, sys.intern(page)
         self.hub.attach(self, cursor)
 
     def caught_up(self) -> None:
@@ -5162,6 +5162,40 @@ class Peer(WebSocket):
                 self.send(self.hub.heartbeat(self.audience))
 
 
+class Devices:
+    """What devices last said of themselves that have no socket now: the judges' phones for as long as the server runs, others while they poll.
+
+    Presence, kept in memory: never logged, and gone with the server.
+    """
+
+    poll_seconds, most_judges, most_others = 45, 16, 2000
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._heard: dict[str, dict[str, tuple[str, int, float, bool]]] = {}  # audience -> device -> page, waiting, when, polls
+
+    def note(self, audience: str, device: str, page: str, waiting: int, when: float, polls: bool) -> None:
+        """What a device said at that moment; the oldest of an audience with too many is forgotten, one without marks first."""
+        heard = self._heard.setdefault(audience, {})
+        heard.pop(device, None)
+        heard[device] = (page, waiting, when, polls)
+        if len(heard) > (self.most_judges if audience.startswith("judge:") else self.most_others):
+            del heard[next((name for name, (_, left, *_) in heard.items() if not left), next(iter(heard)))]
+
+    def note_poll(self, audience: str, said: Mapping[str, str]) -> None:
+        """What stands in the query of a poll: device, page, waiting. What is not well formed is not noted."""
+        device, page, waiting = said.get("device", ""), said.get("page", ""), said.get("waiting", "")
+        if re.fullmatch(r"[\w-]{1,64} [\w-]{0,64} \d{1,6}", f"{device} {page} {waiting}", re.ASCII):
+            self.note(audience, device, page, int(waiting), self._clock(), True)
+
+    def rows(self) -> Iterator[tuple[str, str, str, int, float, bool]]:
+        """(audience, device, page, waiting, seconds since, whether it polls now) of each."""
+        now = self._clock()
+        for audience, heard in self._heard.items():
+            for device, (page, waiting, when, polls) in heard.items():
+                yield audience, device, page, waiting, now - when, polls and now - when < self.poll_seconds
+
+
 class Peers:
     """The connected sockets, found again by session and by page load; and those that speak too fast."""
 
@@ -5172,6 +5206,7 @@ class Peers:
         self._all: set[Peer] = set()
         self._pages: dict[tuple[str, str], Peer] = {}  # (session, cid) -> its newest socket
         self._throttled: dict[WebSocket, float] = {}  # since when
+        self.devices = Devices(clock)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -5183,6 +5218,8 @@ class Peers:
         self._all.add(peer)
 
     def remove(self, peer: Peer) -> None:
+        if peer in self._all and peer.sent >= 0 and peer.audience.name.startswith("judge:"):
+            self.devices.note(peer.audience.name, peer.device, peer.page, peer.waiting, peer.heard, False)
         self._all.discard(peer)
         self._throttled.pop(peer, None)
         if self._pages.get((peer.guest.session, peer.cid)) is peer:
@@ -5200,10 +5237,14 @@ class Peers:
         return [peer for peer in self._all if peer.guest.session == session]
 
     def presence(self) -> list[dict]:
-        """Who is connected: audience, page, what waits on the phone, seconds since the last sign of life."""
+        """Who listens, and judges' devices that do no more: what waits on each, seconds since the last sign of life, whether it is here."""
         now = self._clock()
-        return [{"audience": p.audience.name, "page": p.page, "waiting": p.waiting, "seen": round(now - p.heard, 1)}
-                for p in self._all if p.sent >= 0]
+        live = [(p.audience.name, p.device, p.page, p.waiting, now - p.heard, True) for p in self._all if p.sent >= 0]
+        known = {(audience, device) for audience, device, *_ in live}
+        gone = [row for row in self.devices.rows()
+                if row[:2] not in known and (row[-1] or row[0].startswith("judge:"))]
+        return [{"audience": audience, "device": device, "page": page, "waiting": waiting, "seen": round(ago, 1), "here": here}
+                for audience, device, page, waiting, ago, here in live + gone]
 
     def throttle(self, peer: Peer) -> None:
         """Note that a socket is not read until it has tokens again."""
@@ -6268,6 +6309,7 @@ def _events(site: Site, ask: Ask) -> Answer:
         wait = min(25.0, max(0.0, float(query.get("wait", 25))))
     except ValueError:
         raise Refused("bad_field", "wait is a number of seconds.", field="wait") from None
+    site.hub.peers.devices.note_poll(ask.who.audience, query)
     later = site.hub.advice()["retry_after"]
     return Answer(site.hub.events(ask.who.audience, cursor, 0.0 if wait != wait else wait),
                   headers={"Retry-After": str(later)} if later else {})
@@ -6457,7 +6499,71 @@ def _restore(site: Site, ask: Ask) -> Answer:
 
 def _presence(site: Site, ask: Ask) -> Answer:
     seen = site.hub.peers.presence()
-    return Answer({"screens": sum(c["page"] == "display" for c in seen), "connections": seen})
+    here = [{k: v for k, v in c.items() if k != "here"} for c in seen if c["here"]]
+    return Answer({"screens": sum(c["page"] == "display" for c in here), "connections": here,
+                   "devices": [c for c in seen if c["audience"].startswith("judge:")]})
+
+
+def _rescue(site: Site, ask: Ask) -> Answer:
+    """Take what a judge's phone has saved in a file: each sheet once, under the id under which the phone would send it."""
+    judge, rows = ask.form.get("judge"), ask.form.get("sheets")
+    judge = judge.get("id") if isinstance(judge, dict) else None
+    if not isinstance(judge, str) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Refused("not_a_rescue_file", "That is not a file that a judge's phone has saved.")
+    if judge not in site.state.judges:
+        raise no_such("judge", judge)
+    report = {"taken": [], "known": [], "refused": []}
+    for before, row in zip([{}, *rows], rows):
+        try:
+            report["taken" if _take_rescued(site, judge, row, before) else "known"].append(row["entry"])
+        except Refused as no:  # the other rows count all the same
+            report["refused"].append({"entry": row.get("entry"), "code": no.code, "message": no.text})
+    return Answer({"judge": judge} | report)
+
+
+def _take_rescued(site: Site, judge: str, row: Mapping, before: Mapping) -> bool:
+    """Whether a row of a rescue file was news. `before`: the row before it.
+
+    The fingerprint is that of the judge's own command, so that the phone may send it later under the same id.
+    """
+    number, id_, form = row.get("entry"), row.get("id"), {k: row[k] for k in ("marks", "note") if k in row}
+    entry = site.state.entries.get(number) if type(number) is int else None
+    if entry is None:
+        raise no_such("entry", number)
+    if row.get("at") != entry.at:
+        raise Refused("other_contest", f"Entry {number} is another one in this contest.", 409)
+    if not isinstance(id_, str) or not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", id_):
+        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+    now = newest_sheet(site.state, number, judge)
+    recusal = row.get("kind") == "recusal"
+    if id_ in site.state.seen and row.get("answered") or (not recusal and _says(now, row)):
+        return False
+    if row.get("conflict"):
+        raise Refused("conflict", f"Entry {number} was judged on another device in between.", 409)
+    kind = RecuseJudge if recusal else GiveSheet
+    form = {"recused": row.get("recused")} if recusal else form | {"base": _rescued_base(site, row, before, now)}
+    asked = Ask(Who("judge", judge, judge), id=id_)
+    command = site.command(kind, asked, **_filled(kind, form, {"entry": number, "judge": judge}))
+    return site.desk.submit(dataclasses.replace(command, by=f"rescue:{judge}")).new
+
+
+def _says(sheet, row: Mapping) -> bool:
+    """Whether a sheet has the marks and the note of a row."""
+    return sheet is not None and dict(sheet.marks) == row.get("marks") and sheet.note == row.get("note", "")
+
+
+def _rescued_base(site: Site, row: Mapping, before: Mapping, now) -> int | None:
+    """The sheet that a row may replace.
+
+    As the phone would say it; behind another row of the same entry, what that one says; and where a backup was restored
+    since, any sheet that the judge had seen: it is an old one.
+    """
+    base, over = row.get("base"), row.get("over")
+    if "after" in row and before.get("id") == row["after"]:
+        return now.seq if _says(now, before) else -1
+    if base is None or not isinstance(base, str) or _base(site, base) != -1:
+        return _base(site, base)
+    return None if now is None else now.seq if isinstance(over, list) and now.seq in over else -1
 
 
 def _health(site: Site, ask: Ask) -> Answer:
@@ -6601,6 +6707,7 @@ ROUTES = (
     Route("POST", "/api/backups", ADMIN, _make_backup),
     Route("GET", "/api/backups/<name>", ADMIN, _send_backup),
     Route("POST", "/api/restore", ADMIN, _restore, "archive"),
+    Route("POST", "/api/rescue", ADMIN, _rescue),
     Route("GET", "/api/presence", ADMIN, _presence),
     Route("GET", "/health", PUBLIC, _health),
     Route("GET", "/ready", PUBLIC, _ready),
@@ -6921,6 +7028,8 @@ def _page(site: Site, name: str, **more) -> str:
     for header, value in HEADERS.items():
         bottle.response.set_header(header, value)
     bottle.response.set_header("Cache-Control", "no-store")
+    if name == "judge":
+        bottle.response.set_header("Contest-Shell", judge_shell(site.here)[0])
     categories = [view(site.state, "public", k, key) for k, key in things_of(site.state) if k == "category"]
     return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name,
                            contest=site.seen_by(who, "contest"), me=who_is(site, who), categories=categories, **more)
@@ -6965,6 +7074,39 @@ def _serve_photo(site: Site, name: str):
     found.set_header("Cache-Control", "private, max-age=31536000, immutable")
     found.set_header("X-Content-Type-Options", "nosniff")
     return found
+
+
+@functools.lru_cache(1)
+def judge_shell(here: Path) -> tuple[str, Mapping[str, str]]:
+    """The version of /judge, and {path: sha256} of the files it is made of: what its service worker keeps on a phone.
+
+    The files are found as a browser finds them: what a module imports, what a style sheet names.
+    """
+    words = [f"/static/words/{path.name}" for path in sorted((here / "static" / "words").glob("*.json"))]
+    waiting = [f"/static/{name}" for name in ("judge.js", "theme.js", "icon.svg", "tokens.css", "base.css", "judge.css")] + words
+    found: dict[str, str] = {}
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        content = (here / path[1:]).read_bytes()
+        found[path] = hashlib.sha256(content).hexdigest()
+        pattern = rb"""\b(?:from|import)\s*"([^"]+)\"""" if path.endswith(".js") else rb"""url\("?([^")]+)"?\)"""
+        named = re.findall(pattern, content) if path.endswith((".js", ".css")) else []
+        waiting += [urllib.parse.urljoin(path, name.decode()) for name in named if not name.startswith(b"data:")]
+    views = [here / "views" / name for name in ("layout.html", "judge.html")] + [here / "static" / "judge" / "worker.js"]
+    all_of_it = hashlib.sha256(dumps(sorted(found.items())) + b"".join(path.read_bytes() for path in views))
+    return all_of_it.hexdigest()[:16], Map(found)
+
+
+def _serve_worker(site: Site):
+    """The service worker of /judge, which knows what to keep: another version of a file makes another worker."""
+    version, files = judge_shell(site.here)
+    bottle.response.content_type = "text/javascript"
+    for name, value in (("Service-Worker-Allowed", "/judge"), ("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")):
+        bottle.response.set_header(name, value)
+    head = b'const VERSION = "%s";\nconst FILES = %s;\n' % (version.encode(), dumps(dict(sorted(files.items()))))
+    return head + (site.here / "static" / "judge" / "worker.js").read_bytes()
 
 
 def _serve_static(site: Site, path: str):
@@ -7039,6 +7181,7 @@ def make_app(site: Site) -> bottle.Bottle:
         app.route(path, "GET", lambda name=name, **args: _page(site, name, **args))
     app.route("/join/<link>", "GET", lambda link: _join(site, link))
     app.route("/photos/<name>", "GET", lambda name: _serve_photo(site, name))
+    app.route("/static/judge/worker.js", "GET", lambda: _serve_worker(site))
     app.route("/static/<path:path>", "GET", lambda path: _serve_static(site, path))
     app.route("/qr/<path:path>.svg", "GET", lambda path: _serve_qr(site, path))
 

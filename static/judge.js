@@ -1,14 +1,15 @@
 // /judge: the shell. It binds the live channel and the outbox to the page's signals and draws header, notices and footer.
-import { html, render, signal, computed, effect, useEffect, icon } from "/static/ui.js";
+import { html, render, signal, computed, effect, batch, useEffect, icon } from "/static/ui.js";
 import { t, ready } from "/static/words.js";
 import { connect } from "/static/live.js";
 import { call } from "/static/api.js";
 import { Photo, fetchAhead, photoUrl, photosOf } from "/static/judge/photo.js";
 import { Sheet } from "/static/judge/sheet.js";
-import { Menu, worksOffline, NotTaken, Recusal, Conflict } from "/static/judge/menu.js";
+import { Menu, NotTaken, Recusal, Conflict } from "/static/judge/menu.js";
+import { stayThroughReloads, throughReloads } from "/static/judge/shell.js";
 import * as model from "/static/judge/model.js";
 
-const AHEAD_MS = 1000;              // photos are fetched ahead once the page has settled
+const AHEAD_MS = 1000;              // photos are fetched ahead, and the contest is written down, once the page has settled
 const WANTED_MS = 6000;             // how long a row with a missing mark stands out
 const open = signal(null);          // "menu", "recuse" or {conflict: number}
 const landscape = signal(false);
@@ -17,10 +18,12 @@ const landscape = signal(false);
 
 /** What the chip says: the state of things, and whether it is violet, green or red. */
 const sync = computed(() => {
-  const { count, problem } = model.box.value;
+  const { count, aside, problem } = model.box.value;
   if (problem) return { look: "off", text: t("judge.chip-stopped") };
-  if (model.offline.value) return { look: "off", text: count ? t("judge.chip-offline-n", { n: count }) : t("judge.chip-offline") };
-  if (count) return { look: "here", text: t("judge.chip-here", { n: count }) };
+  const here = count + aside;
+  if (model.offline.value) return { look: "off", text: here ? t("judge.chip-offline-n", { n: here }) : t("judge.chip-offline") };
+  if (here) return { look: "here", text: t("judge.chip-here", { n: here }) };
+  if (model.deaf.value) return { look: "off", text: t("judge.chip-deaf") };
   if (model.status.value !== "live") return { look: "wait", text: t("judge.chip-connecting") };
   return { look: "sent", text: t("judge.chip-sent") };
 });
@@ -40,7 +43,7 @@ function Head() {
 // --- Notices: rare, so they may take room ---------------------------------------
 
 function Notices() {
-  const { problem, fragile, count } = model.box.value;
+  const { problem, fragile, count, aside } = model.box.value;
   const judges = model.contest.value.me?.role === "judge";
   const c = judges && model.category.value, e = judges && model.entry.value;
   const [refusal, ...more] = model.refusals.value;
@@ -50,6 +53,10 @@ function Notices() {
       ${problem && html`<div class="notice notice-stop" data-problem=${problem}>
         <p>${t(`judge.problem-${problem}`)} ${count > 0 && t("judge.kept", { n: count })}</p>
         ${count > 0 && html`<button type="button" class="button button-quiet" onClick=${() => model.rescue()}>${t("judge.rescue")}</button>`}</div>`}
+      ${!problem && model.deaf.value && html`<div class="notice notice-stop" data-deaf=${model.deaf.value}><p>${t(`live.${model.deaf.value}`)}</p>
+        ${model.deaf.value !== "foreign" && html`<button type="button" class="button button-quiet" onClick=${() => location.reload()}>${t("judge.load-again")}</button>`}</div>`}
+      ${aside > 0 && html`<div class="notice" data-aside=${aside}><p>${t("judge.aside", { n: aside })}</p>
+        <button type="button" class="button button-quiet" onClick=${() => model.rescue()}>${t("judge.rescue")}</button></div>`}
       ${fragile && html`<p class="notice notice-stop">${t("judge.fragile")}</p>`}
       ${conflict && html`<div class="notice" data-conflict=${conflict.entry}><p>${t("judge.conflict", { number: conflict.entry })}</p>
         <button type="button" class="button button-quiet" onClick=${() => { open.value = { conflict: conflict.entry }; }}>${t("judge.conflict-open")}</button></div>`}
@@ -88,7 +95,7 @@ function Slot() {
   const stage = model.contest.value.stage?.entry;
   const onStage = stage && stage !== e.number && model.entries.value.some((x) => x.number === stage);
   const about = last && model.category.value.criteria.find((criterion) => criterion.id === last.what);
-  const mode = t(worksOffline() ? "judge.mode-offline" : "judge.mode");
+  const mode = t(throughReloads.value ? "judge.mode-offline" : "judge.mode");
   const seen = model.records.value.get(e.number)?.seen;
   const words = { unkept: "judge.unkept", unsent: "judge.saved", refused: "judge.not-taken-short",
     sent: !seen?.late ? "judge.sent" : seen.counted ? "judge.sent-late" : "judge.sent-uncounted" }[way];
@@ -195,9 +202,9 @@ function Judge() {
 function announce(region) {
   let was = null;
   effect(() => {
-    const { problem, count } = model.box.value;
+    const { problem, count, aside } = model.box.value;
     const off = model.offline.value, live = model.status.value === "live";
-    const now = problem ? problem : off ? "offline" : live && count === 0 ? "sent" : was;
+    const now = problem ? problem : off ? "offline" : live && count + aside === 0 ? "sent" : was;
     if (now === was) return;
     const first = was === null;
     was = now;
@@ -249,7 +256,7 @@ async function begin() {
   const outbox = judge ? await model.openOutbox(judge, () => epoch) : null;
   if (outbox && signedIn === null) outbox.stop("sign_in");
   else if (judge) lastJudge(judge);
-  const live = connect({ page: "judge", waiting: () => outbox?.count ?? 0 });
+  const live = connect({ page: "judge", waiting: () => (outbox ? outbox.count + outbox.aside : 0), device: model.device() });
   // The epoch tells a restored log from the one before.
   live.on("state", () => { epoch = live.store.epoch; });
 
@@ -268,7 +275,10 @@ async function begin() {
     if (!outbox || !mine()) return;
     model.settle();
     clearTimeout(fetching);
-    fetching = setTimeout(() => fetchAhead(model.categories.value.filter((c) => c.state === "judging").flatMap((c) => model.entriesOf(c.id))), AHEAD_MS);
+    fetching = setTimeout(() => {
+      outbox.remember(model.contest.value);
+      fetchAhead(model.categories.value.map((c) => ({ entries: model.entriesOf(c.id), large: c.state === "judging" })));
+    }, AHEAD_MS);
   };
   const mine = () => live.store.me?.role === "judge" && live.store.me.id === judge;
 
@@ -281,12 +291,13 @@ async function begin() {
     show();
     if (!outbox) return;
     outbox.resume();
-    outbox.meet({ epoch, entries: live.store.entries, sheets: live.store.sheets, remember: model.contest.value });
+    outbox.meet({ epoch, entries: live.store.entries, sheets: live.store.sheets });
+    outbox.remember(model.contest.value);
   });
   live.on("message", (k, d) => { if (outbox && d.sheet && d.sheet.judge === judge) outbox.see(d.sheet, epoch); });
   live.on("change", () => { if (!outbox || mine()) show(); });
   live.on("status", (status) => {
-    model.status.value = status;
+    batch(() => { model.status.value = status; model.says.value = live.says; });
     if (status === "live") outbox?.poke();
   });
   model.status.value = live.status;
@@ -307,13 +318,14 @@ async function begin() {
 
   let told = 0;
   effect(() => {
-    const { count } = model.box.value;
-    if ((count === 0) !== (told === 0)) { told = count; live.poke(); }
+    const waiting = model.box.value.count + model.box.value.aside;
+    if ((waiting === 0) !== (told === 0)) { told = waiting; live.poke(); }
   });
   effect(() => { document.title = [model.number.value, model.category.value?.name, model.contest.value?.contest?.name].filter(Boolean).join(" - "); });
 
   announce(document.querySelector("[data-announce]"));
   stayAwake();
+  stayThroughReloads();
   render(html`<${Judge} />`, root);
 }
 

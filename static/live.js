@@ -48,10 +48,11 @@ const STRIKES = 3;
  * Keep a store live.
  *   page      this page's name, for the organiser to see
  *   waiting   () => how many commands wait on this device
+ *   device    a name of this browser that outlives the page, where the organiser is to see one device as one
  *   clock     {now, after, cancel, random}; times: any of TIMES: so that a test can turn the clock
  */
-export function connect({ page, waiting = () => 0, clock = CLOCK, times = {} }) {
-  return new Live({ page, waiting, clock, times: { ...TIMES, ...times } });
+export function connect({ page, waiting = () => 0, device, clock = CLOCK, times = {} }) {
+  return new Live({ page, waiting, device, clock, times: { ...TIMES, ...times } });
 }
 
 // --- Clocks ------------------------------------------------------------------------
@@ -207,7 +208,7 @@ class Picture {
 
 /**
  * One socket, from its opening to its end.
- *   at       what all ways to listen share: {page, waiting, cid, clock, times, picture, backoff}
+ *   at       what all ways to listen share: {page, waiting, cid, device, clock, times, picture, backoff}
  *   report   {welcomed(frame) -> whether to go on, live(), ended(socket, why, answer)}: why is a close code or a word of ours
  */
 class Socket {
@@ -263,8 +264,8 @@ class Socket {
   #hello(patience = this.#at.times.opening) {
     this.#welcome = this.#held = null;
     this.#expect(patience);
-    const { cid, page, picture, waiting } = this.#at;
-    this.#send({ t: "hello", v: 1, cid, cur: picture.cursor, page, waiting: waiting() });
+    const { cid, device, page, picture, waiting } = this.#at;
+    this.#send({ t: "hello", v: 1, cid, cur: picture.cursor, page, waiting: waiting(), ...(device !== cid && { device }) });
   }
 
   #hear(text) {
@@ -362,6 +363,8 @@ class Polls {
   #every;                     // ms from plain poll to plain poll
   #at; #report; #timers; #cuts;
   #stop = new AbortController();
+  #question = null;           // stops the question under way
+  #poked = false;             // it was stopped to be asked again
   #held = false;              // the next question may be held: the one before came through
   #trial = false;             // long again after plain ones, none answered yet
 
@@ -379,8 +382,16 @@ class Polls {
     this.long = recommend !== "poll";
   }
 
+  /** Say now how much waits on this device: a question that is held is asked again. */
+  poke() {
+    if (!this.#question) return;
+    this.#poked = true;
+    this.#question.abort();
+  }
+
   stop() {
     this.#stop.abort();
+    this.#question?.abort();
     this.#timers.clearAll();
   }
 
@@ -388,8 +399,14 @@ class Polls {
     const { clock, times, picture } = this.#at, { signal } = this.#stop;
     while (!signal.aborted) {
       const wait = this.long && this.#held && picture.cursor ? times.wait : 0, began = clock.now();
-      const answer = await this.#ask(wait);
+      this.#question = wait ? new AbortController() : null;
+      const answer = await this.#ask(wait, this.#question?.signal ?? signal);
+      this.#question = null;
       if (signal.aborted) return;
+      if (this.#poked) {
+        this.#poked = false;
+        if (!answer.body) continue;
+      }
       if (answer.body && wait) this.#trial = false;
       if (answer.body && answer.after) this.heed({ recommend: "poll", retry_after: answer.after / SECOND });
       const pause = answer.body ? this.#took(answer.body, wait && clock.now() - began < times.breath) : this.#failed(answer, wait);
@@ -398,10 +415,10 @@ class Polls {
     }
   }
 
-  #ask(wait) {
-    const { picture, times } = this.#at, { signal } = this.#stop;
+  #ask(wait, signal) {
+    const { picture, times, page, device, waiting } = this.#at;
     if (!picture.cursor) return ask("/api/state", isCursor, this.#at, { signal });
-    const query = new URLSearchParams({ ...picture.cursor, wait: wait / SECOND });
+    const query = new URLSearchParams({ ...picture.cursor, wait: wait / SECOND, page, device, waiting: waiting() });
     return ask(`/api/events?${query}`, isNews, this.#at, { signal, patience: wait + times.opening });
   }
 
@@ -533,7 +550,11 @@ class Ways {
   /** "websocket", "longpoll" or "poll". */
   get transport() { return !this.#polls ? "websocket" : this.#polls.long ? "longpoll" : "poll"; }
 
-  pong() { this.#socket?.pong(); }
+  /** Say how much waits on this device. */
+  tell() {
+    this.#socket?.pong();
+    this.#polls?.poke();
+  }
 
   /** End whatever there is. */
   stop() {
@@ -678,10 +699,11 @@ class Live {
   #at; #voice; #ways; #surroundings;
   #doubted = -Infinity;       // when 4401 came though HTTP knows us: worth one more try, no second within a minute
 
-  constructor({ page, waiting, clock, times }) {
+  constructor({ page, waiting, device, clock, times }) {
     this.#voice = new Voice(clock);
     const picture = new Picture((...what) => this.#voice.tell(...what)), backoff = new Backoff({ clock, times });
-    this.#at = { page, waiting, clock, times, picture, backoff, cid: newId() };
+    const cid = newId();
+    this.#at = { page, waiting, clock, times, picture, backoff, cid, device: device ?? cid };
     this.#ways = new Ways(this.#at, {
       live: () => this.#say("live", this.transport === "websocket" ? "live" : this.transport), away: (failed) => this.#away(failed),
       refused: (code) => this.#refused(code), signOut: (how) => this.#signOut(how) });
@@ -699,8 +721,8 @@ class Live {
   /** Call `listener` on "state" (all is new), "message" (k, d), "change" (after either, once a batch), "status", "signed-out". Returns a function that stops it. */
   on(name, listener) { return this.#voice.on(name, listener); }
 
-  /** Say now, not at the next heartbeat, how much waits on this device. */
-  poke() { this.#ways.pong(); }
+  /** Say now, not at the next heartbeat or poll, how much waits on this device. (Plain polls keep their pace.) */
+  poke() { this.#ways.tell(); }
 
   /** Leave for good. */
   close() { this.#leave(1000); }

@@ -4,15 +4,19 @@
 //
 //     entry      its number
 //     at, epoch  when it was handed in, and in which log: the same number in another contest is another entry
-//     seen       the server's sheet, as last seen: {marks, note, recused, seq, epoch}, and, where this phone wrote it, {id, kind}
-//     sent       the command on its way: {id, kind, path, body, wish, base}; repeated unchanged until it is answered
-//     waiting    the newest marks, made since: {marks, note, recused, base, changed}
+//     seen       the server's sheet, as last seen: {marks, note, recused, by, seq, epoch}, and, where this phone wrote it, {id, kind, made}
+//     past       the sheets seen before that one: {marks, note, recused, seq}; by them a restored sheet is known for an old one
+//     sent       the command on its way: {id, kind, path, body, wish, base, made}; repeated unchanged until it is answered
+//     waiting    the newest marks, made since: {marks, note, recused, base, changed, made}
 //     conflict   true while the judge has to choose between `waiting` and `seen`
 //     refused    what was not taken, with its reason, until dismissed
 //
 // A *wish* is the whole sheet as the judge wants it: {marks, note, recused}. What to send next follows from the wish and
 // from what was seen, so that a sheet and a recusal need one queue only. The rules below are pure functions on a record:
 // each runs once on the copy in memory (the page answers at once) and once on the copy on disk (which counts).
+//
+// A record of an entry that this contest does not have (another backup was restored) is laid aside in the store "kept", and
+// comes back with its entry.
 import { openDB } from "/static/vendor/idb@8.0.4/idb.js";
 import { call, newId, Refused } from "/static/api.js";
 
@@ -22,6 +26,7 @@ const TIMEOUT_MS = 12_000;  // a dead wifi never answers
 const LEASE_MS = 15_000;    // longer than a request may take, or two tabs would send the same command side by side
 const LONGEST_WAIT_MS = 30_000;
 const REOPEN_MS = 5_000;
+const PAST = 24;            // sheets of one entry that are remembered; each tap may have made one
 
 // --- Rules -------------------------------------------------------------------
 
@@ -36,8 +41,27 @@ const sameMarks = (a, b) => {
   return left.length === Object.keys(right).length && left.every(([k, v]) => right[k] === v) && (a?.note ?? "") === (b?.note ?? "");
 };
 
+/** Whether a record holds nothing: it is not kept. */
+const isBlank = (r) => !r.seen && !r.sent && !r.waiting && !r.refused;
+
 /** Whether two sheets say the same. A recused judge's marks do not count, so they are not compared. */
 const same = (a, b) => Boolean(a?.recused) === Boolean(b?.recused) && (Boolean(a?.recused) || sameMarks(a, b));
+
+/** Take a sheet as the server's newest. `own`: what this phone knows of it as its author. */
+const adopt = (r, sheet, epoch, own = {}) => {
+  if (r.seen) r.past = [...(r.past ?? []), { ...plain(r.seen), seq: r.seen.seq }].slice(-PAST);
+  const { late, counted, by, seq } = sheet;
+  r.seen = { ...plain(sheet), late, counted, by, seq, epoch, ...own };
+};
+
+/** What a record knows of the command that made a sheet. */
+const authorship = ({ id, kind, made }) => ({ id, kind, made });
+
+/** Whether this phone has had that very sheet before its eyes. */
+const knew = (r, sheet) => (r.past ?? []).some((one) => one.seq === sheet.seq && same(one, sheet));
+
+/** Marks that the organiser typed in: the judge chooses before they are replaced. */
+const isTyped = (seen) => seen?.by === "admin" && !seen.recused && Object.keys(seen.marks).length > 0;
 
 /** The sheet to show for a record: what this phone wants, else what the server has. */
 export const shown = (record) => plain(record?.waiting ?? record?.sent?.wish ?? record?.refused?.wish ?? record?.seen);
@@ -50,7 +74,9 @@ const rules = {
   /** The judge wants this. The base stays that of the first change: what came in between from elsewhere is then a conflict. */
   edit: (wish, at, epoch, now) => (r) => {
     const base = r.waiting ? r.waiting.base : r.sent ? r.sent.base : cursor(r.seen);
-    r.waiting = { ...plain(wish), base, changed: now };
+    if (!r.waiting && !r.sent && isTyped(r.seen)) r.conflict = !wish.recused;
+    if (r.conflict && same(wish, r.seen)) r.conflict = false;
+    r.waiting = { ...plain(wish), base, changed: now, made: now };
     r.at = at ?? r.at;
     r.epoch = epoch ?? r.epoch;
   },
@@ -68,7 +94,7 @@ const rules = {
       id: waiting.kind === kind ? waiting.id : id, kind,
       path: `/api/${recusal ? "recusals" : "sheets"}/${r.entry}`,
       body: recusal ? { recused: waiting.recused } : { marks: waiting.marks, note: waiting.note, base: waiting.base },
-      wish: plain(waiting), base: waiting.base,
+      wish: plain(waiting), base: waiting.base, made: waiting.made,
     };
     const leaves = recusal ? !waiting.recused && !sameMarks(waiting, seen) : waiting.recused;
     if (!leaves) r.waiting = null;
@@ -83,7 +109,7 @@ const rules = {
     r.refused = null;
     const ours = sent.kind === "recusal" ? Boolean(sheet.recused) === sent.wish.recused : !sheet.recused && sameMarks(sent.wish, sheet);
     if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) {
-      r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch, ...(ours && { id, kind: sent.kind }) };
+      adopt(r, sheet, epoch, ours ? { id, kind: sent.kind, made: sent.made } : {});
     }
     // Where the answer differs from what was sent, somebody else has written since: the old base makes that a conflict.
     if (r.waiting && ours) r.waiting.base = `${epoch}:${sheet.seq}`;
@@ -95,8 +121,8 @@ const rules = {
     const { sent } = r;
     if (sent?.id !== id) return;
     r.sent = null;
-    if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch };
-    const wish = r.waiting ?? { ...sent.wish, changed: 0 };
+    if (!r.seen || r.seen.epoch !== epoch || r.seen.seq <= sheet.seq) adopt(r, sheet, epoch);
+    const wish = r.waiting ?? { ...sent.wish, changed: 0, made: sent.made };
     r.waiting = same(wish, r.seen) ? null : { ...wish, base: cursor(r.seen) };
     r.conflict = Boolean(r.waiting);
   },
@@ -108,8 +134,8 @@ const rules = {
 
   refused: (id, error, now) => (r) => {
     if (r.sent?.id !== id) return;
-    const { kind, wish } = r.sent;
-    r.refused = { ...error, wish, at: now };
+    const { kind, wish, made } = r.sent;
+    r.refused = { ...error, wish, at: now, made };
     r.sent = null;
     if (!r.waiting || r.waiting.recused !== wish.recused || !sameMarks(r.waiting, wish)) return;
     // What was left of the same wish: a recusal still goes; anything else would be refused again and again.
@@ -119,7 +145,7 @@ const rules = {
   /** The id was used with another body (a restored server): the same wish under a new id. */
   renamed: (id) => (r) => {
     if (r.sent?.id !== id) return;
-    r.waiting ??= { ...r.sent.wish, base: r.sent.base, changed: 0 };
+    r.waiting ??= { ...r.sent.wish, base: r.sent.base, changed: 0, made: r.sent.made };
     r.sent = null;
     delete r.waiting.id;
     delete r.waiting.kind;
@@ -127,7 +153,7 @@ const rules = {
 
   again: (now) => (r) => {
     if (!r.refused) return;
-    if (!r.waiting && !r.sent) r.waiting = { ...r.refused.wish, base: cursor(r.seen), changed: now };
+    if (!r.waiting && !r.sent) r.waiting = { ...r.refused.wish, base: cursor(r.seen), changed: now, made: r.refused.made };
     r.refused = null;
   },
 
@@ -136,28 +162,61 @@ const rules = {
   /** The server's sheet came over the live channel. */
   see: (sheet, epoch) => (r) => {
     if (r.seen && r.seen.epoch === epoch && sheet.seq <= r.seen.seq) return;
-    const author = r.seen?.id && same(r.seen, sheet) ? { id: r.seen.id, kind: r.seen.kind } : {};
-    r.seen = { ...plain(sheet), late: sheet.late, counted: sheet.counted, seq: sheet.seq, epoch, ...author };
+    adopt(r, sheet, epoch, r.seen?.id && same(r.seen, sheet) ? authorship(r.seen) : {});
     if (r.waiting && !r.sent && same(r.waiting, r.seen)) { r.waiting = null; r.conflict = false; }
     if (r.conflict) r.waiting.base = cursor(r.seen);
   },
 
   /** The whole state came. In a new epoch (a backup was restored) what this phone wrote and the state lacks is sent again. */
   meet: (sheet, epoch) => (r) => {
-    const { seen } = r;
-    if (seen && seen.epoch !== epoch) {
-      const lacks = !sheet || (!same(seen, sheet) && sheet.seq < seen.seq);
-      if (lacks) {
-        const from = r.sent ?? (seen.id ? seen : null);
-        if (from) r.waiting ??= { ...plain(r.sent?.wish ?? seen), changed: 0, id: from.id, kind: from.kind };
-        r.sent = null;
-        r.seen = null;
-        if (r.waiting) r.waiting.base = sheet ? `${epoch}:${sheet.seq}` : null;
-      }
-    }
+    if (r.seen && r.seen.epoch !== epoch) rules.moved(sheet, epoch)(r);
     if (sheet) rules.see(sheet, epoch)(r);
   },
+
+  /**
+   * From one epoch to another. The state holds what was seen last (go on), or an older sheet or none (send again what was
+   * lost), or one that was never seen here: written elsewhere, perhaps since the restore and without knowledge of ours. Then
+   * both are kept, and the judge chooses.
+   */
+  moved: (sheet, epoch) => (r) => {
+    const { seen, sent } = r, base = sheet ? `${epoch}:${sheet.seq}` : null;
+    const wish = r.waiting ?? (sent && { ...sent.wish, base: sent.base, changed: 0, ...authorship(sent) });
+    if (sheet && same(seen, sheet)) {
+      r.waiting = wish && { ...wish, base: wish.base === cursor(seen) ? base : wish.base };
+      r.sent = null;
+      return;
+    }
+    const known = !sheet || knew(r, sheet);
+    const lost = wish ?? (seen.id ? { ...plain(seen), changed: 0, ...authorship(seen) } : null);
+    r.waiting = lost && { ...lost, base };
+    r.conflict = Boolean(lost) && !known && !same(lost, sheet);
+    r.sent = null;
+    r.seen = null;
+  },
 };
+
+// --- The rescue file -----------------------------------------------------------
+
+/**
+ * The rows of a record in a rescue file, in the order in which they count: what the server has acknowledged, what is on its
+ * way, what waits. Each has the id under which this phone sends it, so that loaded and sent it is one command.
+ */
+function rescueRows(record) {
+  const r = structuredClone(record), rows = [];
+  const over = [...new Set([...(r.past ?? []), ...(r.seen ? [r.seen] : [])].map((one) => one.seq))];
+  const add = (sheet, { id = newId(), kind = "sheet", made: when = null }, base, more) =>
+    rows.push({ entry: r.entry, at: r.at, kind, id, when, base, over, ...plain(sheet), ...more });
+  if (r.seen?.id) add(r.seen, r.seen, cursor(r.seen), { answered: true });
+  if (r.refused && !r.waiting && !r.sent) add(r.refused.wish, { kind: r.refused.wish.recused ? "recusal" : "sheet", made: r.refused.made }, cursor(r.seen));
+  if (r.conflict) add(r.waiting, { made: r.waiting.made }, r.waiting.base, { conflict: true });
+  for (let command = rules.take(newId())(r), after; command; command = rules.take(newId())(r)) {
+    const { id, kind, wish, base } = command;
+    add(wish, command, after ? null : base, after && { after });
+    after = id;
+    rules.answered(id, kind === "recusal" ? { ...plain(r.seen), recused: wish.recused, seq: 0 } : { ...wish, recused: false, seq: 0 }, "")(r);
+  }
+  return rows;
+}
 
 // --- The outbox ---------------------------------------------------------------
 
@@ -169,6 +228,8 @@ export class Outbox {
   unreachable = false;
   /** This browser keeps nothing (a private window, a full phone): said aloud. */
   fragile = false;
+  /** Marks that wait for entries this contest does not have: another backup was restored. */
+  aside = 0;
   /** What the server last said of the contest, for a start without it. */
   remembered = null;
 
@@ -199,6 +260,7 @@ export class Outbox {
     await this.#disk(async (db) => {
       for (const record of await db.getAll("entries")) this.records.set(record.entry, record);
       this.remembered = (await db.get("own", "state")) ?? null;
+      this.#countAside(await db.getAll("kept"));
     });
     navigator.storage?.persist?.();
     if (globalThis.BroadcastChannel) {
@@ -234,11 +296,12 @@ export class Outbox {
   dismiss(entry) { return this.#change([entry], rules.dismissed()); }
   again(entry) { return this.#change([entry], rules.again(Date.now())); }
 
-  /** The whole state: sheets seen, a new epoch noticed, records of another contest laid aside. */
-  async meet({ epoch, entries, sheets, remember }) {
+  /** The whole state: sheets seen, a new epoch noticed, records of another contest laid aside, those of this one brought back. */
+  async meet({ epoch, entries, sheets }) {
     const at = new Map(entries.map((e) => [e.number, e.at]));
     const foreign = [...this.records.values()].filter((r) => (at.has(r.entry) ? r.at && at.get(r.entry) !== r.at : r.epoch !== epoch));
     for (const record of foreign) await this.#layAside(record);
+    await this.#bringBack(at);
     const bySheet = new Map(sheets.map((s) => [s.entry, s]));
     const numbers = new Set([...this.records.keys(), ...bySheet.keys()]);
     await this.#change([...numbers], (r) => {
@@ -246,8 +309,12 @@ export class Outbox {
       r.epoch = epoch;
       rules.meet(bySheet.get(r.entry), epoch)(r);
     });
-    this.remembered = remember;
-    await this.#disk((db) => db.put("own", remember, "state"));
+  }
+
+  /** Keep what is known of the contest, for a start without the server. */
+  remember(state) {
+    this.remembered = state;
+    return this.#disk((db) => db.put("own", state, "state"));
   }
 
   see(sheet, epoch) { return this.#change([sheet.entry], rules.see(sheet, epoch)); }
@@ -268,10 +335,12 @@ export class Outbox {
     this.poke();
   }
 
-  /** Everything this phone knows, for the day when nothing else helps. */
-  async everything() {
+  /** The rows of a rescue file: everything this phone knows. What waits gets its id now, and is sent under it later. */
+  async rescue() {
+    const due = [...this.records.values()].filter((r) => r.waiting && !r.sent && !r.conflict).map((r) => r.entry);
+    for (const entry of due) await this.#apply([entry], rules.take(newId()));
     const kept = (await this.#disk((db) => db.getAll("kept"))) ?? [];
-    return { records: [...this.records.values()], kept };
+    return [...this.records.values(), ...kept].flatMap(rescueRows);
   }
 
   // Disk
@@ -338,7 +407,7 @@ export class Outbox {
       for (const entry of entries) {
         const record = (await tx.store.get(entry)) ?? blank(entry);
         result = rule(record);
-        tx.store.put(record);
+        if (isBlank(record)) tx.store.delete(entry); else tx.store.put(record);
         fresh.set(entry, record);
       }
       await tx.done;
@@ -347,7 +416,8 @@ export class Outbox {
     for (const entry of entries) {
       const left = this.#writing.get(entry) - 1;
       if (left) this.#writing.set(entry, left); else this.#writing.delete(entry);
-      if (!left && written) this.records.set(entry, written.get(entry));
+      if (!left && written && this.records.has(entry)) this.records.set(entry, written.get(entry));      // else it was laid aside meanwhile
+      if (!left && this.records.has(entry) && isBlank(this.records.get(entry))) this.records.delete(entry);
     }
     this.#changed();
     this.#channel?.postMessage({ entries });
@@ -366,13 +436,33 @@ export class Outbox {
 
   async #layAside(record) {
     await this.#disk(async (db) => {
-      const tx = db.transaction(["entries", "kept"], "readwrite");
+      const tx = db.transaction(["entries", "kept"], "readwrite", { durability: "strict" });
       tx.objectStore("kept").add(record);
       tx.objectStore("entries").delete(record.entry);
       await tx.done;
     });
     this.records.delete(record.entry);
   }
+
+  /** The right backup is there after a wrong one: what was laid aside for its entries counts again. `at`: entry -> when it was handed in. */
+  async #bringBack(at) {
+    await this.#disk(async (db) => {
+      const tx = db.transaction(["entries", "kept"], "readwrite", { durability: "strict" });
+      const kept = tx.objectStore("kept"), entries = tx.objectStore("entries"), left = [];
+      for (let row = await kept.openCursor(); row; row = await row.continue()) {
+        const record = row.value;
+        const back = record.at && at.get(record.entry) === record.at && !(await entries.get(record.entry));
+        if (!back) { left.push(record); continue; }
+        entries.put(record);
+        row.delete();
+        this.records.set(record.entry, record);
+      }
+      await tx.done;
+      this.#countAside(left);
+    });
+  }
+
+  #countAside(kept) { this.aside = kept.filter((r) => r.sent || r.waiting).length; }
 
   // One tab sends. Web Locks are absent on plain http, so the right to send is a lease in IndexedDB; should two tabs
   // ever hold it, the server knows the ids.

@@ -245,6 +245,7 @@ ROWS = [
     Row("POST", "/api/backups", ADMIN, 201),
     Row("GET", "/api/backups/<name>", ADMIN, 404),
     Row("POST", "/api/restore", ADMIN, 404, body={"name": "0000000000000000-hand"}),
+    Row("POST", "/api/rescue", ADMIN, body=lambda it: {"judge": {"id": it["ana"]}, "sheets": []}),
     Row("GET", "/api/presence", ADMIN),
     Row("GET", "/health", ALL),
     Row("GET", "/ready", ALL),

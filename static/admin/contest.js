@@ -71,7 +71,7 @@ function take(answer) {
   changes.value++;
 }
 
-export const ask = (path) => call("GET", path);
+export const ask = (path, options) => call("GET", path, undefined, options);
 export const isOurs = (problem) => problem instanceof Refused || problem instanceof Unreachable;
 
 // --- Where we are: #section, #section/category, #section/category/more ---------

@@ -3,7 +3,8 @@ import { html, icon, signal, useRef, useSignal } from "/static/ui.js";
 import { t, time } from "/static/words.js";
 import { announce, close, send, show, store } from "/static/admin/contest.js";
 import { Ask, Dialog, Head, Problem, useAction } from "/static/admin/parts.js";
-import { usePresence, presenceOf } from "/static/admin/presence.js";
+import { usePresence, devicesOf } from "/static/admin/presence.js";
+import { LoadRescue } from "/static/admin/rescue.js";
 
 const ROLES = ["judge", "desk", "host"];
 const path = (judge) => `/api/judges/${encodeURIComponent(judge.id)}`;
@@ -18,7 +19,8 @@ export default function Judges() {
   const here = judges.filter((judge) => !judge.revoked), gone = judges.filter((judge) => judge.revoked);
   return html`<${Head} title=${t("admin.judges")}>
       <button type="button" class="button ${here.length ? "" : "button-primary"}" data-do="invite" onClick=${() => show(Invite)}>${icon("user-plus")}${t("admin.invite")}</button>
-      ${here.length > 0 && html`<button type="button" class="button" data-do="print-cards" onClick=${() => print(here)}>${icon("printer")}${t("admin.print-cards")}</button>`}<//>
+      ${here.length > 0 && html`<button type="button" class="button" data-do="print-cards" onClick=${() => print(here)}>${icon("printer")}${t("admin.print-cards")}</button>`}
+      ${here.length > 0 && html`<${LoadRescue} />`}<//>
     ${!here.length && html`<p class="empty">${t("admin.no-judges-text")}</p>`}
     ${ROLES.map((role) => {
       const list = here.filter((judge) => judge.role === role);
@@ -44,11 +46,14 @@ function Row({ judge }) {
   </li>`;
 }
 
+/** Each phone of a judge: whether it is here, when it was last heard, how much waits on it. */
 function Seen({ judge }) {
-  const { here, waiting, at } = presenceOf(judge);
-  return html`<div class="judge-seen">
-    <p class="seen ${here ? "seen-here" : ""}">${here ? t("admin.here") : at ? t("admin.seen-at", { time: time(at) }) : t("admin.not-here")}</p>
-    ${here && html`<p>${waiting ? html`<span class="chip chip-pending">${t("admin.waiting", { n: waiting })}</span>` : html`<span class="muted">${t("admin.nothing-waiting")}</span>`}</p>`}</div>`;
+  const devices = devicesOf(judge);
+  if (!devices.length) return html`<div class="judge-seen"><p class="seen">${t("admin.not-here")}</p></div>`;
+  return html`<ul class="judge-seen" data-devices>${devices.map(({ device, here, waiting, at }) => html`<li key=${device} data-device=${here ? "here" : "away"}>
+    <span class="seen ${here ? "seen-here" : ""}">${here ? t("admin.here") : t("admin.seen-at", { time: time(at) })}</span>
+    ${waiting ? html`<span class="chip chip-pending" data-waiting=${waiting}>${t("admin.waiting", { n: waiting })}</span>`
+      : html`<span class="muted">${t(here ? "admin.nothing-waiting" : "admin.may-hold")}</span>`}</li>`)}</ul>`;
 }
 
 // --- Inviting ---------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // /admin: the parts its sections share: dialogs, errors at their place, photos, the step that comes next.
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
-import { t, has, say } from "/static/words.js";
+import { t, has, say, time } from "/static/words.js";
 import { announce, close, go, isOurs, send, show, store } from "/static/admin/contest.js";
-import { coverage } from "/static/admin/model.js";
+import { coverage, panel } from "/static/admin/model.js";
+import { look, marksOnPhones } from "/static/admin/presence.js";
 
 /** A command under way: {busy, problem, run}. `run` ignores a second tap until the first was answered, and says what went wrong. */
 export function useAction() {
@@ -69,8 +70,9 @@ export function Dialog({ title, wide, locked, children }) {
  *   reason   "needed" or "optional": a field for it; absent: none
  *   stop     it takes something away: a red button, and the focus starts on Cancel
  *   then     what to show afterwards, in place of the page
+ *   also     further {text, list}, each with its own heading line
  */
-export function Ask({ title, text, list = [], action, run, done, reason, stop, then = close }) {
+export function Ask({ title, text, list = [], also = [], action, run, done, reason, stop, then = close }) {
   const doing = useAction();
   const why = useSignal(""), missing = useSignal("");
   const field = useRef(null);
@@ -84,7 +86,7 @@ export function Ask({ title, text, list = [], action, run, done, reason, stop, t
   };
   return html`<${Dialog} title=${title}><form onSubmit=${submit} noValidate>
     ${text && html`<p>${text}</p>`}
-    ${list.length > 0 && html`<ul class="ask-list">${list.map((line) => html`<li dir="auto">${line}</li>`)}</ul>`}
+    ${[{ list }, ...also].map((one) => one.list.length > 0 && html`${one.text && html`<p>${one.text}</p>`}<ul class="ask-list">${one.list.map((line) => html`<li dir="auto">${line}</li>`)}</ul>`)}
     ${reason && html`<div class="field"><label for="ask-reason">${t("common.reason")}${reason === "optional" ? ` (${t("common.optional")})` : ""}</label>
       <textarea id="ask-reason" ref=${field} data-first maxlength="1000" aria-invalid=${Boolean(missing.value)} aria-describedby="ask-missing"
         onInput=${(e) => { why.value = e.target.value; missing.value = ""; }}></textarea>
@@ -131,6 +133,15 @@ export function CategoryLinks({ section, current, categories }) {
 
 // --- The step that comes next -------------------------------------------------------
 
+/** What may still come from the phones of a category's judges, for a question: [{text, list}]. */
+function phones(category) {
+  const { holding, away } = marksOnPhones(panel(store(), category));
+  return [
+    { text: t("admin.close-holding"), list: holding.map(({ judge, waiting, here, at }) => t(here ? "admin.close-holds" : "admin.close-held", { name: isolated(judge.name), n: waiting, time: time(at) })) },
+    { text: t("admin.close-away"), list: away.map(({ judge, at }) => t("admin.close-last", { name: isolated(judge.name), time: time(at) })) },
+  ].filter(({ list }) => list.length > 0);
+}
+
 /** The one yellow button of a category. It stays the same element from state to state, so that the focus stays. */
 export function Next({ category }) {
   const action = useAction();
@@ -144,11 +155,14 @@ export function Next({ category }) {
     if (doubts.length) show(Ask, { title: t("admin.start-title", { category: category.name }), list: doubts, action: t("admin.start-anyway"), run, done: said("judging") });
     else action.run(run, said("judging"));
   };
-  const end = () => {
+  const end = async () => {
     const run = () => command("close");
+    await look();
     const list = cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: judge.name, n }));
-    if (list.length) show(Ask, { title: t("admin.close-title", { category: category.name }), text: t("admin.close-text"), list, action: t("admin.close-anyway"), run, done: said("closed") });
-    else action.run(run, said("closed"));
+    const also = phones(category);
+    if (list.length || also.length) {
+      show(Ask, { title: t("admin.close-title", { category: category.name }), text: list.length > 0 && t("admin.close-text"), list, also, action: t("admin.close-anyway"), run, done: said("closed") });
+    } else action.run(run, said("closed"));
   };
   const [label, act] = {
     open: [t("admin.start-judging"), start],

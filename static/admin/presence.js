@@ -4,24 +4,18 @@ import { announce, ask, isOurs } from "/static/admin/contest.js";
 import { t } from "/static/words.js";
 
 const EVERY = 10_000;
+const PATIENCE = 5_000;      // ms
 
-/** {screens, connections} of GET /api/presence; null until it was answered, and after it was not. */
+/** {screens, connections, devices} of GET /api/presence, and `asked`, when, in ms; null until it was answered, and after it was not. */
 export const presence = signal(null);
 
 /** Why the server says that it is not ready, in the words of the page; "" while it is. */
 export const fault = signal("");
 
-/** When a judge was last seen since this page was loaded: {audience: ms}. */
-export const seen = new Map();
-
-async function look() {
+/** Ask who is here, now. */
+export async function look() {
   try {
-    const now = await ask("/api/presence");
-    for (const one of now.connections) {
-      const at = Date.now() - 1000 * one.seen;
-      seen.set(one.audience, Math.max(at, seen.get(one.audience) ?? 0));
-    }
-    presence.value = now;
+    presence.value = { ...(await ask("/api/presence", { timeout: PATIENCE })), asked: Date.now() };
   } catch (problem) {
     if (!isOurs(problem)) console.error(problem);
     presence.value = null;
@@ -59,9 +53,20 @@ export function usePresence() {
   return presence.value;
 }
 
-/** A judge's connection: {here, waiting, at}. waiting: scores still on the phones; at: last seen, in ms. */
-export function presenceOf(judge) {
-  const audience = `judge:${judge.id}`;
-  const mine = presence.value?.connections.filter((one) => one.audience === audience) ?? [];
-  return { here: mine.length > 0, waiting: mine.reduce((sum, one) => sum + (one.waiting || 0), 0), at: seen.get(audience) };
+/** The phones of a judge that the server has heard since it began, newest first: {device, here, waiting, at}. at: last contact, in ms. */
+export function devicesOf(judge) {
+  const { devices = [], asked } = presence.value ?? {};
+  const mine = new Map();
+  for (const { audience, device, waiting, seen, here } of devices) {
+    if (audience !== `judge:${judge.id}`) continue;
+    const before = mine.get(device), at = asked - 1000 * seen;      // two tabs of one phone share their marks
+    if (!before || before.at < at) mine.set(device, { device, waiting, at, here: here || Boolean(before?.here) });
+  }
+  return [...mine.values()].sort((a, b) => b.at - a.at);
+}
+
+/** Of these judges, the phones that hold marks, and those that may: out of contact, so nobody knows. {holding, away}: [{judge, ...device}]. */
+export function marksOnPhones(judges) {
+  const all = judges.flatMap((judge) => devicesOf(judge).map((device) => ({ judge, ...device })));
+  return { holding: all.filter((one) => one.waiting > 0), away: all.filter((one) => !one.here && !one.waiting) };
 }

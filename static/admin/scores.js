@@ -130,6 +130,7 @@ function SheetDialog({ entry, judge, category: id }) {
   if (!category) return null;
   const { look, given, of, late, counted, total } = seat(category, sheet);
   return html`<${Dialog} title=${`${t("common.entry", { number: entry })}, ${now.judge(judge)?.name ?? judge}`}>
+    ${sheet?.by?.startsWith("rescue:") && html`<p class="muted" data-rescued>${t("admin.rescued-text")}</p>`}
     ${late && html`<p class="warn">${t(counted ? "admin.late-text" : "admin.not-counted-text")}</p>`}
     <table class="table"><tbody>${category.criteria.map((criterion) => html`<tr key=${criterion.id}><th scope="row" dir="auto">${criterion.name}</th><td class="figures">${criterion.id in (sheet?.marks ?? {}) ? number(sheet.marks[criterion.id]) : html`<span class="muted">${t("admin.cell-empty")}</span>`}</td></tr>`)}
       <tr><th scope="row">${t("common.score")}</th><td class="figures figure-large">${look === "full" ? number(total, 2) : html`<span class="muted">${t("admin.cell-started-long", { some: given, all: of })}</span>`}</td></tr></tbody></table>

@@ -3,10 +3,8 @@ import { html, useState, icon } from "/static/ui.js";
 import { t, say } from "/static/words.js";
 import { Dialog } from "/static/judge/dialog.js";
 import { photoUrl, photosOf } from "/static/judge/photo.js";
+import { throughReloads } from "/static/judge/shell.js";
 import * as model from "/static/judge/model.js";
-
-/** With a service worker the page itself comes without a network; on plain http there is none, so the tab must stay. */
-export const worksOffline = () => Boolean(navigator.serviceWorker?.controller);
 
 /** A name inside a sentence, which keeps its own direction. */
 const isolated = (name) => `\u2068${name}\u2069`;
@@ -100,12 +98,13 @@ function List({ category, here, onClose }) {
 }
 
 function ThisPhone() {
-  const { count } = model.box.value;
+  const { count, aside } = model.box.value;
   const refusals = model.refusals.value;
   return html`
     <section aria-labelledby="menu-phone">
       <h3 id="menu-phone">${t("judge.phone")}</h3>
-      <p>${t(worksOffline() ? "judge.mode-offline-long" : "judge.mode-long")} ${count ? t("judge.on-phone-long", { n: count }) : t("judge.all-sent-long")}</p>
+      <p data-mode=${throughReloads.value ? "reloads" : "tab"}>${t(throughReloads.value ? "judge.mode-offline-long" : "judge.mode-long")}</p>
+      <p>${count ? t("judge.on-phone-long", { n: count }) : !aside && t("judge.all-sent-long")} ${aside > 0 && t("judge.aside", { n: aside })}</p>
       <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${r.entry} record=${r} />`)}</ul>
       <button type="button" class="button" data-rescue onClick=${() => model.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
       <p><small>${t("judge.rescue-hint")}</small></p>
@@ -154,7 +153,7 @@ export function Conflict({ record, onClose }) {
       <p>${t("judge.conflict-text")}</p>
       <div class="conflict-sides">
         ${side(record.waiting ?? record.sent?.wish ?? {}, t("judge.mine"), true)}
-        ${side(record.seen ?? {}, t("judge.theirs"), false)}
+        ${side(record.seen ?? {}, t(record.seen?.by === "admin" ? "judge.theirs-typed" : "judge.theirs"), false)}
       </div>
       <button type="button" class="button button-quiet" onClick=${onClose}>${t("judge.later")}</button>
     <//>`;

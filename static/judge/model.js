@@ -1,5 +1,6 @@
 // What /judge knows: the contest as the live channel or the last visit left it, the outbox, and where the judge stands.
 import { signal, computed, batch } from "/static/ui.js";
+import { newId } from "/static/api.js";
 import { Outbox, progress, shown } from "/static/outbox.js";
 
 const UNDO_MS = 10_000;
@@ -8,8 +9,10 @@ const UNDO_MS = 10_000;
 export const contest = signal(null);
 export const records = signal(new Map());
 export const status = signal("connecting");
-/** {count, unreachable, fragile, problem} of the outbox. */
-export const box = signal({ count: 0, unreachable: false, fragile: false, problem: null });
+/** The status in finer words, a key of live.* */
+export const says = signal("connecting");
+/** {count, aside, unreachable, fragile, problem} of the outbox. */
+export const box = signal({ count: 0, aside: 0, unreachable: false, fragile: false, problem: null });
 export const categoryId = signal(null);
 export const number = signal(null);
 /** {entry, before, criterion, until}: the last change, while it can be taken back. */
@@ -90,8 +93,11 @@ export const missing = computed(() => {
 export const conflicts = computed(() => [...records.value.values()].filter((r) => r.conflict));
 export const refusals = computed(() => [...records.value.values()].filter((r) => r.refused));
 
+/** Why nothing new is heard though there is a network: a key of live.*, or "". Marks may arrive all the same. */
+export const deaf = computed(() => (status.value === "offline" && says.value !== "offline" ? says.value : ""));
+
 /** Offline, as far as the judge cares: nothing would arrive now. */
-export const offline = computed(() => status.value === "offline" || box.value.unreachable);
+export const offline = computed(() => (status.value === "offline" && (!deaf.value || deaf.value === "foreign")) || (box.value.unreachable && box.value.count > 0));
 
 // --- Where the judge stands ----------------------------------------------------
 
@@ -154,6 +160,17 @@ export function settle() {
   }
 }
 
+/** This browser's own name, the same through reloads: so that the organiser sees one phone as one. */
+export function device() {
+  try {
+    const found = localStorage.getItem("contest-device") ?? newId();
+    localStorage.setItem("contest-device", found);
+    return found;
+  } catch {
+    return undefined;
+  }
+}
+
 // --- Marks ---------------------------------------------------------------------
 
 export function openOutbox(judge, epoch) {
@@ -164,11 +181,9 @@ export function openOutbox(judge, epoch) {
 function publish() {
   batch(() => {
     records.value = new Map(outbox.records);
-    const { count, unreachable, fragile, problem } = outbox;
-    const was = box.peek();
-    if (was.count !== count || was.unreachable !== unreachable || was.fragile !== fragile || was.problem !== problem) {
-      box.value = { count, unreachable, fragile, problem };
-    }
+    const { count, aside, unreachable, fragile, problem } = outbox;
+    const now = { count, aside, unreachable, fragile, problem }, was = box.peek();
+    if (Object.keys(now).some((name) => now[name] !== was[name])) box.value = now;
   });
 }
 
@@ -216,14 +231,14 @@ export const choose = (n, mine) => outbox.choose(n, mine);
 export const dismiss = (n) => outbox.dismiss(n);
 export const tryAgain = (n) => outbox.again(n);
 
-/** The phone's own log, for the day when nothing else helps. */
+/** Save what this phone knows as a file that the organiser can load, also while nothing can be reached. */
 export async function rescue() {
-  const { me, contest: about } = contest.value;
-  const file = { what: "contest judge rescue", version: 1, made: new Date().toISOString(), contest: about?.name, address: location.origin,
-    judge: { id: outbox.judge, name: me?.name }, ...(await outbox.everything()) };
+  const { me, contest: about, epoch } = contest.value ?? {};
+  const file = { what: "contest judge rescue", version: 1, made: new Date().toISOString(), contest: { name: about?.name ?? "", epoch: epoch ?? null },
+    judge: { id: outbox.judge, name: me?.name ?? "" }, sheets: await outbox.rescue() };
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify(file, null, 1)], { type: "application/json" }));
-  link.download = `contest-judge-${me.id}-${file.made.slice(0, 16).replace(":", "")}.json`;
+  link.download = `contest-judge-${outbox.judge}-${file.made.slice(0, 16).replace(":", "")}.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

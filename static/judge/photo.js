@@ -13,26 +13,50 @@ export const photosOf = (entry) => (entry.photos?.length ? entry.photos : entry.
 
 let ahead = Promise.resolve();
 
-/** Fetch what the entries need, thumbs first, one at a time behind everything else; forget what is no longer shown. */
-export function fetchAhead(entries) {
-  const photos = entries.flatMap(photosOf);
-  const names = [...photos.map((p) => p.thumb), ...(navigator.connection?.saveData ? [] : photos.map((p) => p.large))];
-  const wanted = new Set([...photos.map((p) => p.thumb), ...photos.map((p) => p.large)]);
+/** Thumbs that outlive a reload, where the browser has a place for them (a secure origin); null elsewhere. */
+const shelf = () => globalThis.caches?.open("judge-photos").catch(() => null) ?? null;
+
+/**
+ * Fetch what the entries need, thumbs first, one at a time behind everything else; forget what is no longer shown.
+ *   groups   [{entries, large}]: `large`, whether the large photos are wanted too
+ */
+export function fetchAhead(groups) {
+  const saving = navigator.connection?.saveData;
+  const thumbs = groups.flatMap(({ entries }) => entries.flatMap(photosOf).map((p) => p.thumb));
+  const large = groups.filter((group) => group.large && !saving).flatMap(({ entries }) => entries.flatMap(photosOf).map((p) => p.large));
+  const wanted = new Set([...thumbs, ...large]), kept = new Set(thumbs);
   for (const [name, url] of blobs) {
     if (!wanted.has(name)) { URL.revokeObjectURL(url); blobs.delete(name); }
   }
   ahead = ahead.then(async () => {
-    for (const name of names) {
+    const place = await shelf();
+    await tidy(place, kept);
+    for (const name of wanted) {
       if (blobs.has(name)) continue;
       await new Promise((idle) => (globalThis.requestIdleCallback ?? setTimeout)(idle));
-      try {
-        const answer = await fetch(`/photos/${name}`);
-        if (answer.ok) blobs.set(name, URL.createObjectURL(await answer.blob()));
-      } catch {
-        return;   // offline: the next state tries again
-      }
+      if (!(await fetchOne(name, kept.has(name) && place))) return;   // offline: the next state tries again
     }
   });
+}
+
+/** A hidden or withdrawn photo leaves the phone too. */
+async function tidy(place, kept) {
+  for (const request of (await place?.keys()) ?? []) {
+    if (!kept.has(new URL(request.url).pathname.split("/").at(-1))) await place.delete(request);
+  }
+}
+
+async function fetchOne(name, place) {
+  const url = `/photos/${name}`;
+  try {
+    const had = await (place || undefined)?.match(url), answer = had ?? (await fetch(url));
+    if (!answer.ok) return true;
+    if (place && !had) await place.put(url, answer.clone()).catch(() => {});   // a full phone: the photo is in this tab at least
+    blobs.set(name, URL.createObjectURL(await answer.blob()));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function Picture({ photo, alt }) {
