@@ -7087,7 +7087,7 @@ def judge_shell(here: Path) -> tuple[str, Mapping[str, str]]:
     found: dict[str, str] = {}
     while waiting:
         path = waiting.pop()
-        if path in found:
+        if path in found or not (here / path[1:]).is_file():
             continue
         content = (here / path[1:]).read_bytes()
         found[path] = hashlib.sha256(content).hexdigest()

@@ -4,7 +4,7 @@
 // A page and its modules are always of one version. A page that came from the server carries its version in the header
 // Contest-Shell: if that is ours, its files come from here; if not, from the server. A page that came from here brings ours.
 // Of the server's answers only thumbs are kept (static/judge/photo.js does that); nothing under /api is touched.
-const SHELF = `judge-${VERSION}`, PAGE = "/judge", PHOTOS = "judge-photos";
+const SHELF = `judge-${VERSION}`, PAGE = "/judge", PHOTOS = "judge-photos", WORDS = "/static/words/";
 const PATIENCE = 4000;      // ms: a wifi that swallows everything is no reason to wait for longer
 const strangers = new Set();      // pages of another version, by client id
 
@@ -16,8 +16,10 @@ async function install() {
   // Without credentials: whose page it is stands in no copy, the page asks by itself.
   const page = await fetch(PAGE, { credentials: "omit", cache: "no-store" });
   if (!page.ok || page.headers.get("Contest-Shell") !== VERSION) throw new Error("The page is of another version");
+  const language = /<html lang="(\w+)"/.exec(await page.clone().text())?.[1];
+  const spoken = (path) => !path.startsWith(WORDS) || ["en", language].includes(path.slice(WORDS.length, -".json".length));
   await shelf.put(PAGE, page);
-  await Promise.all(Object.entries(FILES).map(([path, hash]) => keep(shelf, path, hash)));
+  await Promise.all(Object.entries(FILES).filter(([path]) => spoken(path)).map(([path, hash]) => keep(shelf, path, hash)));
 }
 
 // A page that is being loaded must not get its other half from a new version: whoever is loaded says when (static/judge/shell.js).
