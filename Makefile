@@ -12,7 +12,10 @@ PHOTOS ?= $(wildcard ../shared/photos)
 PIP = .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input
 DEMO_DATA ?= data-demo
 
-.PHONY: help run demo test torture load autobahn bench bench-store clean
+# In a bundle the wheels lie beside this file, and no internet is asked for.
+WHEELS = $(if $(wildcard wheels),--no-index --find-links wheels)
+
+.PHONY: help run demo test torture load autobahn bench bench-store bench-hub verify bundle deploy clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -48,6 +51,17 @@ bench-store: .venv/.test  ## the same for the store alone, beside SQLite, TinyDB
 bench-hub: .venv/.test  ## the same for the hub, beside socket.io, ws, C and others (some ten minutes; a look with QUICK=1)
 	@.venv/bin/python -m bench hub
 
+verify: .venv/.test  ## is this checkout ready for a contest? Every check, a row each (ARGS=--quick: only the files; ARGS=--list: what each promises)
+	@.venv/bin/python -m deploy.verify $(ARGS)
+
+bundle: .venv/.run  ## pack everything, wheels too, for a machine without internet (ARGS=--everywhere: for other systems too)
+	@.venv/bin/python deploy/bundle.py $(ARGS)
+
+deploy: verify  ## verify, then bring this checkout to Fly.io (needs flyctl and an account)
+	@! grep -q '^app = "change-me' fly.toml || { echo "fly.toml: change the app's name first, and CONTEST_PUBLIC_URL with it." >&2; exit 1; }
+	@command -v fly >/dev/null || { echo "flyctl is not here: https://fly.io/docs/flyctl/install/" >&2; exit 1; }
+	fly deploy --ha=false
+
 clean:  ## remove what was installed and built here; data/ stays
 	rm -rf .venv build .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -58,7 +72,7 @@ clean:  ## remove what was installed and built here; data/ stays
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || \
 	  { echo "Python's venv is missing. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what the server needs (once)."
-	@$(PIP) -r requirements.txt
+	@$(PIP) $(WHEELS) -r requirements.txt
 	@touch $@
 
 .venv/.test: .venv/.run requirements-dev.txt
