@@ -87,19 +87,18 @@ class App:
 def _read_app(source: str) -> App:
     """Out of the source: a check must not import what it judges."""
     version, settings, public, errors = "", {}, set(), {}
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             for line in node.body:
                 if node.name == "Settings" and isinstance(line, ast.AnnAssign):
                     settings[f"CONTEST_{line.target.id.upper()}"] = _worth(line.value.args[0])
                 if isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") == "exit_code":
                     errors[node.name] = line.value.value
-        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__version__":
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
             version = node.value.value
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Route":
-            method, path, who = (ast.unparse(each).strip("'") for each in node.args[:3])
-            if method == "GET" and who == "PUBLIC" and "<" not in path:
-                public.add(path)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ROUTES":
+            rows = [[ast.unparse(each).strip("'") for each in call.args[:3]] for call in node.value.elts]
+            public = {path for method, path, who in rows if (method, who) == ("GET", "PUBLIC") and "<" not in path}
     return App(version, settings, frozenset(public), errors)
 
 

@@ -133,7 +133,8 @@ def second_writer(checkout: Checkout) -> str:
         second = Served(checkout, under / "data")
         try:
             second.start(wait=False)
-            wait_until(lambda: not second.running, "A second server on the same folder went on")
+            wait_until(lambda: not second.running or second.ready(), "A second server on the same folder neither served nor ended")
+            require(not second.running, "A second server on the same folder serves beside the first.")
         finally:
             second.end()
         require(second.child.returncode == 75, f"The second ended with {second.child.returncode}, not 75.")

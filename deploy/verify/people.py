@@ -63,7 +63,8 @@ class Invitations:
             name, body_id = f"{self._label} {len(self.taken) + 1}", secrets.token_urlsafe(16)
             while (answer := self._once(name, body_id)) is None:
                 self.failures += 1
-                time.sleep(0.02)
+                if self._over.wait(0.02):
+                    return
             now = time.monotonic()
             self.longest_gap, last = max(self.longest_gap, now - last), now
             self.taken[name] = answer
