@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import secrets
 import select
 import socket
@@ -25,7 +26,7 @@ from tests.live import BINARY, CLOSE, PING, PONG, TEXT, Closed, Live, frame
 from tests.room import Room, Store, eventually, no_traceback, room, until_text  # noqa: F401 (fixtures)
 from tests.server import PASSWORD, Server
 from tests.test_web import wire
-from tests.wire import Wire, handshake, tuned
+from tests.wire import OtherServer, Wire, handshake, tuned
 
 
 # What a client must not send.
@@ -508,9 +509,13 @@ def loud(tmp_path_factory):
     assert "Traceback" not in server.errors, server.errors
 
 
-def shout(room: Room, turn: int) -> int:
-    """Tell everybody some 25 kB: the last of eight categories becomes the first, so all move. Returns the seq."""
-    room.ok(room.admin.patch(f"/api/categories/{room.wide[7 - turn % 8]}", {"position": 2}))
+def shout(room: Room) -> int:
+    """Tell everybody some 25 kB: the last of eight categories becomes the first, so all move. Returns the seq.
+
+    Whose turn it is stands in the room: where every test began anew, one in eight would move what is there already, and tell nothing.
+    """
+    room.wide.insert(0, room.wide.pop())
+    room.ok(room.admin.patch(f"/api/categories/{room.wide[0]}", {"position": 2}))
     return room.state()["s"]
 
 
@@ -522,7 +527,7 @@ def shout_until_dropped(room: Room, reader: Live) -> int:
     """Tell more and more until somebody who does not read is given up; the reader has to get all of it. How much it was."""
     before = dropped(room)
     for turn in range(300):
-        seq = shout(room, turn)
+        seq = shout(room)
         reader.until(lambda message: message["t"] == "ev" and message["s"] == seq)
         if dropped(room) > before:
             return turn + 1
@@ -584,7 +589,7 @@ def test_pongs_and_events_do_not_tear_each_others_frames(loud, live):
     one = live(loud.server, receive_bytes=4096)
     one.hello(loud.cursor())
     with ThreadPoolExecutor(1) as threads:
-        shouting = threads.submit(lambda: [shout(loud, turn) for turn in range(40)])
+        shouting = threads.submit(lambda: [shout(loud) for _ in range(40)])
         for at in range(180):
             one.read(0.2, most=4000)
             one.frame(PING, b"%d " % at * 20)
@@ -883,3 +888,33 @@ def until_bytes(wire: Wire, wanted: bytes) -> bool:
         assert chunk, got
         got += chunk
     return True
+
+
+# How many files may be open.
+
+def test_the_server_raises_its_own_limit_of_open_files(tmp_path):
+    with serving(limited(tmp_path / "data", "ulimit -Sn 200")) as running:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        allowed = 4500 if hard == resource.RLIM_INFINITY else min(4500, hard)
+        assert open_files(running) == allowed
+        assert ("lets us open" in running.log) == (allowed < 4500)
+
+
+def test_a_server_that_may_not_open_more_files_says_what_it_got(tmp_path):
+    with serving(limited(tmp_path / "data", "ulimit -Sn 100; ulimit -Hn 150")) as running:
+        assert open_files(running) == 150
+        assert "lets us open 150 files and sockets; 4500 would be needed for 500 live connections." in running.log
+
+
+def limited(data, limits: str) -> OtherServer:
+    """A server for 500 live connections that a shell starts under such limits."""
+    running = OtherServer(data, {"CONTEST_MAX_CONNECTIONS": "500"}, module="contest", arguments=("serve",))
+    running.command = ["sh", "-c", f'{limits}; exec "$@"', "sh", *running.command]
+    return running
+
+
+def open_files(server: Server) -> int:
+    """How many files this server may open now."""
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("this system lets nobody look at another process's limits")
+    return resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[0]
