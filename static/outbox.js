@@ -42,7 +42,7 @@ const sameMarks = (a, b) => {
 };
 
 /** Whether a record holds nothing: it is not kept. */
-const isBlank = (r) => !r.seen && !r.sent && !r.waiting && !r.refused;
+const isBlank = (r) => !r?.seen && !r?.sent && !r?.waiting && !r?.refused;
 
 /** Whether two sheets say the same. A recused judge's marks do not count, so they are not compared. */
 const same = (a, b) => Boolean(a?.recused) === Boolean(b?.recused) && (Boolean(a?.recused) || sameMarks(a, b));
@@ -239,6 +239,7 @@ export class Outbox {
   #epoch;
   #changed;
   #channel = null;
+  #loose = [];            // laid aside without a disk
   #unkept = new Map();    // entry -> changes of the judge that are not on disk yet
   #writing = new Map();   // entry -> writes under way: the copy in memory is ahead of the disk's
   #flying = new Set();    // entries with a request on its way
@@ -340,7 +341,7 @@ export class Outbox {
     const due = [...this.records.values()].filter((r) => r.waiting && !r.sent && !r.conflict).map((r) => r.entry);
     for (const entry of due) await this.#apply([entry], rules.take(newId()));
     const kept = (await this.#disk((db) => db.getAll("kept"))) ?? [];
-    return [...this.records.values(), ...kept].flatMap(rescueRows);
+    return [...this.records.values(), ...kept, ...this.#loose].flatMap(rescueRows);
   }
 
   // Disk
@@ -435,24 +436,29 @@ export class Outbox {
   }
 
   async #layAside(record) {
-    await this.#disk(async (db) => {
+    const kept = await this.#disk(async (db) => {
       const tx = db.transaction(["entries", "kept"], "readwrite", { durability: "strict" });
       tx.objectStore("kept").add(record);
       tx.objectStore("entries").delete(record.entry);
       await tx.done;
+      return true;
     });
     this.records.delete(record.entry);
+    if (!kept) this.#loose.push(record);      // no disk: then in this tab, and in a rescue file
   }
 
   /** The right backup is there after a wrong one: what was laid aside for its entries counts again. `at`: entry -> when it was handed in. */
   async #bringBack(at) {
+    const home = (record) => record.at && at.get(record.entry) === record.at && isBlank(this.records.get(record.entry));
+    for (const record of this.#loose.filter(home)) this.records.set(record.entry, record);
+    this.#loose = this.#loose.filter((record) => this.records.get(record.entry) !== record);
+    this.#countAside([]);
     await this.#disk(async (db) => {
       const tx = db.transaction(["entries", "kept"], "readwrite", { durability: "strict" });
       const kept = tx.objectStore("kept"), entries = tx.objectStore("entries"), left = [];
       for (let row = await kept.openCursor(); row; row = await row.continue()) {
         const record = row.value;
-        const back = record.at && at.get(record.entry) === record.at && !(await entries.get(record.entry));
-        if (!back) { left.push(record); continue; }
+        if (!home(record) || !isBlank(await entries.get(record.entry))) { left.push(record); continue; }
         entries.put(record);
         row.delete();
         this.records.set(record.entry, record);
@@ -462,7 +468,7 @@ export class Outbox {
     });
   }
 
-  #countAside(kept) { this.aside = kept.filter((r) => r.sent || r.waiting).length; }
+  #countAside(kept) { this.aside = [...kept, ...this.#loose].filter((r) => r.sent || r.waiting).length; }
 
   // One tab sends. Web Locks are absent on plain http, so the right to send is a lease in IndexedDB; should two tabs
   // ever hold it, the server knows the ids.

@@ -29,6 +29,8 @@ class Server:
     url    "http://127.0.0.1:<port>"; the port stays the same over `restart`
     """
 
+    program = TOP      # the folder contest.py stands in; a test that changes the program sets a copy
+
     def __init__(self, data: Path, env: dict[str, str] | None = None, port: int | None = None):
         self.data = Path(data)
         self.port = port or free_port()
@@ -69,7 +71,7 @@ class Server:
         out, err = self._printed
         with out.open("ab") as stdout, err.open("ab") as stderr:
             self.child = subprocess.Popen(
-                [sys.executable, str(TOP / "contest.py"), "serve"], cwd=TOP, env=self.env,
+                [sys.executable, str(self.program / "contest.py"), "serve"], cwd=self.program, env=self.env,
                 stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         if wait:
             try:
