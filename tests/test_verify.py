@@ -291,3 +291,56 @@ def test_a_bundle_is_installed_without_an_index_and_serves(tmp_path):
     assert installed.returncode == 0, installed.stdout + installed.stderr
     served = tried(BY_NAME["start to ready"], Checkout(there, str(there / ".venv/bin/python")))
     assert served.result == PASSED, served.words
+
+
+# The documents.
+
+PAGES = {name: (TOP / "docs" / name).read_text("utf-8") for name in ("deployment.md", "quick-reference.md")}
+#: lines of docs/deployment.md that stand outside **account** and **root**, and the test that tries each
+TRIED = {"make verify", "make verify ARGS=--quick", "make verify ARGS=--list", "make bundle", "make bundle ARGS=--everywhere", "make run",
+         "tar xzf contest-0.1.0.tar.gz", "cd contest-0.1.0"}
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """(mark, command) of every line that is typed; the mark is "account", "root" or ""."""
+    blocks = re.findall(r"(?:\*\*(account|root)\*\*\n\n)?```console\n(.*?)```", text, re.S)
+    return [(mark, line[2:]) for mark, block in blocks for line in block.splitlines() if line[:2] in ("$ ", "# ")]
+
+
+def test_every_command_of_the_documents_is_tried_or_marked():
+    for mark, command in commands(PAGES["deployment.md"]):
+        if not mark:
+            assert command in TRIED, command
+        if mark == "account":
+            assert command.startswith("fly ") or command == "make deploy", command
+    ten = PAGES["deployment.md"].split("## Fly.io in ten commands")[1].split("###")[0]
+    assert len(commands(ten)) == 10
+
+
+def test_every_target_and_subcommand_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text("utf-8"), re.M))
+    words = set(next(action for action in app._parser()._actions if action.dest == "command").choices)
+    for name, text in PAGES.items():
+        typed = "\n".join(re.findall(r"`([^`]+)`", text)) + "\n" + "\n".join(command for _, command in commands(text))
+        assert set(re.findall(r"\bmake ([a-z][a-z-]*)", typed)) <= targets, name
+        assert set(re.findall(r"\bcontest\.py ([a-z-]+)", typed)) <= words, name
+        for path in re.findall(r"\bdeploy/[\w.]+", typed):
+            assert (TOP / path).exists(), path
+
+
+def test_the_page_to_print_names_every_end():
+    assert {0, 64, 65, 70, 74, 75, 77} == {int(code) for cell in re.findall(r"^\| ([\d, ]+) \|", PAGES["quick-reference.md"], re.M) for code in cell.split(",")}
+    assert len(PAGES["quick-reference.md"].splitlines()) < 60
+
+
+def test_what_the_document_types_is_what_the_files_mean():
+    """The volume's name, the version of the bundle and the metrics port stand in a file and in the document."""
+    fly, text = Checkout(TOP).fly, PAGES["deployment.md"]
+    assert f"fly volumes create {fly['mounts'][0]['source']} --size {fly['mounts'][0]['initial_size'].removesuffix('gb')} " in text
+    assert f"contest-{app.__version__}.tar.gz" in text and f"port {fly['metrics']['port']}" in text
+
+
+def test_the_commands_of_make_verify_say_what_the_document_says(capsys):
+    assert main(["--list", "--quick"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert len(listed) == len(QUICK) and all(line.endswith(".") for line in listed)
