@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import gevent
 import pytest
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection
+from wsproto.events import CloseConnection, TextMessage
 
 import contest
 from tests.client import Http
 from tests.live import CLOSE, PING, TEXT, Closed, frame
 from tests.room import Room, Store, eventually, no_traceback, quick, room, texts, until_text  # noqa: F401 (fixtures)
+from tests.test_resume import Clock
 from tests.test_web import CRITERIA, PHOTO, an_id
 
 
@@ -351,13 +352,6 @@ def test_a_new_password_by_a_setup_link_closes_the_organisers_pages(server, live
 
 # A hub in this process, with a clock of its own and real sockets.
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Hall:
     """A hub, what time it is there, and the ends of those who listen.
 
@@ -476,22 +470,32 @@ def test_who_reads_slowly_but_reads_is_not_dropped(hall):
     """Ten seconds without any progress are too many, ten seconds until all has gone out are not."""
     peer = hall.peer(receive_bytes=4096)
     hall.hello(peer)
-    for _ in range(10):
-        hall.tell(40_000)
-        peer.advance()
+    peer.send(bytes(250_000))
     for _ in range(3):
         hall.clock.now += 6
-        left = len(peer.rest) + len(hall.hub.audience("public").after(peer.sent)) * 40_000
-        until = time.monotonic() + 15
-        while len(peer.rest) + len(hall.hub.audience("public").after(peer.sent)) * 40_000 == left:
+        left, until = len(peer.rest), time.monotonic() + 15
+        while len(peer.rest) == left:
             assert time.monotonic() < until
             hall.ends[0].recv(4096)
             gevent.sleep(0.001)
+        assert peer.rest, "all of it went out: the kernel took more than this test is about"
         peer.tick(hall.clock.now)
-        assert peer.rest and not peer.closing
+        assert not peer.closing
     hall.clock.now += 10.5
     peer.tick(hall.clock.now)
     assert peer.closing and hall.hub.closes == {4008: 1}
+
+
+def test_a_heartbeat_never_overtakes_the_events_before_it(hall):
+    """It comes between a publish and its flush: whoever hears it first would miss what its `p` names, and say hello again."""
+    peer = hall.peer()
+    hall.hello(peer)
+    hall.tell()
+    hall.clock.now += 31
+    peer.tick(hall.clock.now)
+    said = [json.loads(event.data) for event in all_said(hall.ends[0]) if isinstance(event, TextMessage)]
+    assert [message["t"] for message in said] == ["welcome", "ev", "hb"]
+    assert said[1]["s"] == said[2]["p"] == 1
 
 
 def seconds_of_pings(hall: Hall, peer: contest.Peer, seconds: int, a_second: int) -> None:
@@ -518,7 +522,7 @@ def test_who_has_calmed_down_is_not_held_to_an_old_burst(hall):
 def test_who_stays_too_fast_between_two_pauses_is_closed_all_the_same(hall):
     peer = hall.peer()
     hall.hello(peer)
-    seconds_of_pings(hall, peer, 20, 120)
+    seconds_of_pings(hall, peer, 70, 55)      # a bucket of 200 lasts for forty of them; from then on it is empty, and read on, every other second
     assert hall.hub.closes == {1008: 1}
 
 
@@ -571,3 +575,33 @@ def test_a_poll_over_which_a_change_falls_that_fits_into_no_frame_is_a_reset(hal
     hall.tell(70_000)
     answer = waiting.get(timeout=15)
     assert (answer["mode"], answer["why"], answer["events"]) == ("reset", "lapped", [])
+
+
+def test_a_change_that_fits_into_no_frame_is_told_as_a_reset_and_what_follows_it_as_ever(hall):
+    peer = hall.peer()
+    hall.hello(peer)
+    hall.tell(70_000)
+    peer.advance()
+    hall.tell()
+    peer.advance()
+    said = [json.loads(event.data) for event in all_said(hall.ends[0]) if isinstance(event, TextMessage)]
+    assert [(message["t"], message["s"]) for message in said] == [("welcome", 0), ("reset", 1), ("ev", 2)]
+    assert said[2]["p"] == 1 and not peer.closing
+
+
+def test_who_falls_out_of_what_is_held_is_closed_and_not_told_what_comes_behind_the_hole():
+    hall = Hall(held_messages=3)
+    try:
+        peer = hall.peer(receive_bytes=4096)
+        hall.hello(peer)
+        peer.send(bytes(250_000))
+        for _ in range(10):
+            hall.tell()
+        read, until = b"", time.monotonic() + 15
+        while not peer.closing:
+            assert time.monotonic() < until
+            read += hall.ends[0].recv(1 << 16)
+            gevent.sleep(0.001)
+        assert b'"ev"' not in read and hall.hub.closes == {4008: 1}
+    finally:
+        hall.close()

@@ -8,6 +8,7 @@ import os
 import resource
 import secrets
 import select
+import signal
 import socket
 import struct
 import time
@@ -256,6 +257,27 @@ def test_a_browser_hears_that_the_server_is_full_by_a_close_code(tmp_path, live)
         assert first.until("welcome")
 
 
+def test_a_server_that_stops_takes_no_more_sockets(server, live):
+    """While an upload is let end: whoever comes now would only be sent away again."""
+    running = server()
+    with Wire(running) as upload:
+        upload.send(b"POST /api/login HTTP/1.1\r\nHost: HOST\r\nContent-Length: 2\r\n\r\n{")
+        eventually(lambda: Http(running).get("/metrics", Authorization=f"Bearer {key_of(running)}").text.count("contest_requests_running 2.0"))
+        os.kill(running.pid, signal.SIGTERM)
+        eventually(lambda: not running.ready())
+        for origin in (None, running.url):
+            refused = live(running, origin=origin)
+            assert refused.status == 503 and int(refused.headers["retry-after"]) > 0
+        upload.send(b"}")
+        assert upload.answer().status == 400
+    assert running.wait() == 0
+
+
+def key_of(server: Server) -> str:
+    """The key for scripts of a server's folder."""
+    return contest.Secret(server.data, contest.Disk()).derive("key", "local")
+
+
 @contextlib.contextmanager
 def serving(running: Server) -> Iterator[Server]:
     """A server for the length of a block; a traceback of its fails the test."""
@@ -494,19 +516,25 @@ def test_a_long_message_costs_what_so_many_short_ones_would(tmp_path, live):
         assert [m["t"] for m in one.received].count("welcome") in (3, 4)
 
 
-@pytest.fixture(scope="module")
-def loud(tmp_path_factory):
-    """A server that gives up on blocked sockets after half a second and holds forty messages."""
-    server = tuned(tmp_path_factory.mktemp("loud") / "data", "Peer.blocked_seconds=0.5", "Peer.closing_seconds=2", CONTEST_HELD_MESSAGES="40",
-                   CONTEST_PING_SECONDS="1", CONTEST_DEAD_SECONDS="20").start()
+@contextlib.contextmanager
+def wide_room(data, *limits: str) -> Iterator[Room]:
+    """A room with eight categories of some 3 kB each, at a server that holds forty messages; `limits` as for `tuned`."""
+    server = tuned(data, *limits, CONTEST_HELD_MESSAGES="40", CONTEST_PING_SECONDS="1", CONTEST_DEAD_SECONDS="20").start()
     try:
         room = Room(server)
         room.wide = [room.ok(room.admin.post("/api/categories", {"name": f"Wide {n}", "criteria": [
             {"name": f"{c} " + "x" * 110, "weight": 1} for c in range(20)]}))["category"]["id"] for n in range(8)]
         yield room
     finally:
-        server.end()
+        server.kill()
     assert "Traceback" not in server.errors, server.errors
+
+
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory):
+    """A wide room whose server gives up on blocked sockets after half a second."""
+    with wide_room(tmp_path_factory.mktemp("loud") / "data", "Peer.blocked_seconds=0.5", "Peer.closing_seconds=2") as room:
+        yield room
 
 
 def shout(room: Room) -> int:
@@ -581,23 +609,24 @@ def test_who_vanished_without_a_word_is_let_go(tmp_path, live):
         assert vanished.wait_closed().code == 4045
 
 
-def test_pongs_and_events_do_not_tear_each_others_frames(loud, live):
+def test_pongs_and_events_do_not_tear_each_others_frames(tmp_path, live):
     """Two who send to one socket: the answers to its pings, and what it is told, through a window of 4 kB.
 
     Each sip makes room in the window, and the ping behind it comes while the rest of a frame waits for that room.
     """
-    one = live(loud.server, receive_bytes=4096)
-    one.hello(loud.cursor())
-    with ThreadPoolExecutor(1) as threads:
-        shouting = threads.submit(lambda: [shout(loud) for _ in range(40)])
-        for at in range(180):
-            one.read(0.2, most=4000)
-            one.frame(PING, b"%d " % at * 20)
-        last = shouting.result(30)[-1]
-    one.until(lambda message: message.get("s") == last)
-    eventually(lambda: heard(one, b"179 " * 20))
-    assert one.pongs == [b"%d " % at * 20 for at in range(180)]
-    assert [message["s"] for message in one.received if message["t"] == "ev"] == sorted({m["s"] for m in one.received if m["t"] == "ev"})
+    with wide_room(tmp_path / "data") as room:      # with its ten seconds: a machine that others use stands still for one
+        one = live(room.server, receive_bytes=4096)
+        one.hello(room.cursor())
+        with ThreadPoolExecutor(1) as threads:
+            shouting = threads.submit(lambda: [shout(room) for _ in range(40)])
+            for at in range(180):
+                one.read(0.2, most=4000)
+                one.frame(PING, b"%d " % at * 20)
+            last = shouting.result(30)[-1]
+        one.until(lambda message: message.get("s") == last)
+        eventually(lambda: heard(one, b"179 " * 20))
+        assert one.pongs == [b"%d " % at * 20 for at in range(180)]
+        assert [message["s"] for message in one.received if message["t"] == "ev"] == sorted({m["s"] for m in one.received if m["t"] == "ev"})
 
 
 def test_a_fault_of_ours_costs_one_connection_and_is_told(tmp_path, live):
@@ -667,6 +696,13 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_before_it_is_sent(roo
         assert (answer.status, answer.code) == (413, "body_too_large")
 
 
+def test_a_refusal_is_read_by_who_sends_the_whole_body_first(room):
+    """A connection that is closed over unread bytes is reset, and the answer with it: what still comes is read and thrown away."""
+    with Wire(room.server) as one:
+        one.send(b"POST /api/logout HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\nContent-Length: 16777216\r\n\r\n" + bytes(16 << 20))
+        assert one.answer().status == 400 and one.ended()
+
+
 def test_three_requests_in_one_packet_are_answered_in_their_order(room):
     with Wire(room.server) as one:
         one.send(b"".join(b"GET /api/%s HTTP/1.1\r\nHost: HOST\r\n\r\n" % name for name in (b"contest", b"nothing", b"feed")))
@@ -721,8 +757,10 @@ def readable(wire: Wire, drop: bytes) -> bool:
 
 
 @pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: HOST\r\n\r\n"], ids=["at first", "after a request"])
-def test_a_connection_on_which_nothing_comes_is_closed(hasty, before):
-    with Wire(hasty) as one:
+def test_a_connection_on_which_nothing_comes_is_closed(tmp_path, before):
+    """By its own limit: that of a body, which ends every read, is left at its thirty seconds."""
+    limits = "Handler.idle_seconds=0.5", "Handler.head_seconds=0.5"
+    with serving(tuned(tmp_path / "data", *limits)) as running, Wire(running) as one:
         one.send(before)
         if before:
             assert one.answer().status == 200
