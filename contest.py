@@ -7003,8 +7003,9 @@ def _set_session(site: Site, session: dict) -> None:
 
 
 def load_words(folder: Path) -> Mapping[str, Mapping[str, str]]:
-    """{language: {key: sentence}} of static/words/."""
-    return Map({path.stem: Map(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("*.json"))})
+    """{language: {key: sentence}} of static/words/; what a language lacks is said in English, as on the pages."""
+    words = {path.stem: orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
+    return Map({language: Map(words["en"] | own) for language, own in words.items()})
 
 
 def _language(site: Site) -> str:
