@@ -11,7 +11,8 @@ Contents
     Errors         every error raised on purpose
     Records        nouns: state, commands, events, their JSON forms
     Scoring        marks in, standings out
-    Decisions      the rules: decide, fold
+    Decisions      the rules: decide
+    Folds          the state after a fact: fold
     Views          who sees what: view, frames
     Log            durable lines, snapshot, recovery
     Trees          whole folders: lock, key, backup, restore, erasure
@@ -1225,9 +1226,8 @@ def _solve(rows: list[list[Fraction]]) -> list[Fraction] | None:
 
 
 # --- Decisions --------------------------------------------------------------
-# The rules. decide: what a command makes happen, or why not. fold: the state
-# after a fact; it never refuses. Pure: Desk calls them at the door, recovery
-# calls fold again and must get the same state.
+# The rules: what a command makes happen, or why not. Pure: Desk asks at the
+# door, once; afterwards only the events count.
 
 
 def _category(state: State, category: str, *allowed: str) -> Category:
@@ -2103,6 +2103,12 @@ def _call_to_stage(command, state):
         raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
     moved = [EntryStateChanged(entry.number, "on-stage", "")] if entry.state != "on-stage" else []
     return [StageCalled(entry.number, command.follow), *moved]
+
+
+# --- Folds ------------------------------------------------------------------
+# The state after a fact: how each event changes it. Nothing is refused here,
+# for an event is a fact. Called by Desk for what was just decided and by
+# recovery for every line: both must get the same state. Pure.
 
 
 def thing_of(fact: Fact) -> tuple[str, object]:
