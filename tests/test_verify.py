@@ -103,12 +103,13 @@ SERVED = [
     ("drain", "contest.py", "        while site.running and time.monotonic() < until:", "        while False:"),
     ("kill loop", "contest.py", "            write_all(self.disk, self._fd, joined)\n",
      '            self.late, joined = joined, getattr(self, "late", b"")\n            write_all(self.disk, self._fd, joined)\n'),
-    ("deploy rehearsal", "contest.py", "        self.desk.replay()\n", ""),
+    ("deploy rehearsal", "contest.py", "hub.begin(self.recovered.log.head.epoch,", "hub.begin(secrets.token_hex(16),"),
     ("backup and restore", "contest.py", '"photos": link_photos(disk, folder, making)}', '"photos": []}'),
     ("full disk refuses", "contest.py", 'os.strerror(why.errno or 0)}).", 507)', 'os.strerror(why.errno or 0)}).", 500)'),
     ("spoofed headers", "contest.py", '["HTTP_X_FORWARDED_FOR"].rpartition(",")[2]', '["HTTP_X_FORWARDED_FOR"].partition(",")[0]'),
     ("slow heads", "contest.py", "head_seconds, idle_seconds = 10,", "head_seconds, idle_seconds = 600,"),
-    ("large photos", "contest.py", "    picture.draft(None, ", "    str("),
+    ("large photos", "contest.py", "self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)",
+     "self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(4)"),
 ]
 #: promises that the server does not keep yet: the check fails, honestly, until it does
 OWED = {"drops root": "drop root", "quotas": "keep quotas", "restart in place": "restart on SIGHUP",

@@ -26,7 +26,7 @@ def large_photos(checkout: Checkout) -> str:
     """Three photos of 48 megapixels at once leave the server under 400 MiB."""
     if not Path("/proc/self/status").exists():
         raise Unchecked("Only Linux says how much memory a process has had.")
-    photos = [tattoo(8000, 6000), tattoo(6000, 8000, progressive=True), tattoo(8000, 6000)]
+    photos = [tattoo(*size, progressive=True) for size in ((8000, 6000), (6000, 8000), (8000, 6000))]  # the kind that takes most
     with checkout.scratch() as under, Served(checkout, under / "data") as server:
         sleeve, answers = category(server.admin), []
         sending = [threading.Thread(target=lambda raw=raw: answers.append(server.http.submit(raw, category=sleeve).status)) for raw in photos]

@@ -14,6 +14,7 @@ from deploy.verify.server import Served
 from tests.live import Live
 from tests.server import free_port
 
+HOLD_SECONDS = 5
 TIERS = ("/health", "/ready", "/api/realtime-health")
 #: a start whose log takes two seconds to read
 SLOW_START = """
@@ -107,6 +108,7 @@ def drain(checkout: Checkout) -> str:
             wait_until(lambda: server.http.get("/ready").status == 503, "/ready never said that the server stops")
             refused = server.http.submit(tattoo(), category=sleeve)
             require(refused.status == 503 and refused.headers["Retry-After"], f"A new request in drain was answered with {refused.status}.")
+            _hold(sockets)
             status, told = upload.finish(), time.monotonic()
             require(status == 201, f"The upload under way was answered with {status}.")
             codes = {_ended(each) for each in sockets}
@@ -118,6 +120,17 @@ def drain(checkout: Checkout) -> str:
         server.start()
         require(len(server.http.get("/api/feed").json["feed"]) == 1, "The entry of the upload is lost.")
     return f"50 of 50 told, upload kept, gone {left:.2f} s after its answer"
+
+
+def _hold(sockets: list[Live]) -> None:
+    """Let HOLD_SECONDS go by, as a phone on a slow line does in the middle of its upload, while the screens go on reading."""
+    until = time.monotonic() + HOLD_SECONDS
+    while time.monotonic() < until:
+        for each in sockets:
+            if each.closed:
+                each.drop()
+            else:
+                each.read(0.002)
 
 
 def _ended(live: Live) -> int | None:
