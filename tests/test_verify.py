@@ -99,7 +99,6 @@ SERVED = [
     ("second writer", "contest.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
     ("metrics", "contest.py", 'GaugeMetricFamily(f"contest_{name}"', 'GaugeMetricFamily(f"tattoo_{name}"'),
     ("image rehearsal", "Dockerfile", "COPY views views/\n", ""),
-    ("health states", "contest.py", '    reason = "draining" if site.draining else', '    reason = "" if True else'),
     ("drain", "contest.py", "        while site.running and time.monotonic() < until:", "        while False:"),
     ("kill loop", "contest.py", "            write_all(self.disk, self._fd, joined)\n",
      '            self.late, joined = joined, getattr(self, "late", b"")\n            write_all(self.disk, self._fd, joined)\n'),
@@ -113,8 +112,8 @@ SERVED = [
 ]
 #: promises that the server does not keep yet: the check fails, honestly, until it does
 OWED = {"drops root": "drop root", "quotas": "keep quotas", "restart in place": "restart on SIGHUP",
-        "socket activation": "take over a socket of systemd", "watchdog": "watch its loop"}
-SLOW = {"socket activation", "watchdog"}
+        "socket activation": "take over a socket of systemd", "health states": "say in /api/realtime-health that it drains while a request runs", "watchdog": "watch its loop"}
+SLOW = {"socket activation", "watchdog", "health states"}
 ELSEWHERE = {"docker build": "needs a Docker engine", "live deploy": "needs an account"}
 torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="starts servers for minutes: TORTURE=1 tries it")
 
