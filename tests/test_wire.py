@@ -759,7 +759,7 @@ def readable(wire: Wire, drop: bytes) -> bool:
 @pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: HOST\r\n\r\n"], ids=["at first", "after a request"])
 def test_a_connection_on_which_nothing_comes_is_closed(tmp_path, before):
     """By its own limit: that of a body, which ends every read, is left at its thirty seconds."""
-    limits = "Handler.idle_seconds=0.5", "Handler.head_seconds=0.5"
+    limits = "Connection.idle_seconds=0.5", "Connection.head_seconds=0.5"
     with serving(tuned(tmp_path / "data", *limits)) as running, Wire(running) as one:
         one.send(before)
         if before:
