@@ -765,7 +765,9 @@ def fact_from_json(public: Mapping, private: Mapping) -> Fact:
     """The fact that a line holds. A private field that is not there (or was erased) is empty."""
     events = []
     for index, shown in enumerate(public["events"]):
-        cls = EVENTS[shown["type"]]
+        cls = EVENTS.get(shown["type"])
+        if cls is None:
+            raise LogCorrupt(f"Seq {public['seq']} holds a {shown['type']}, which this version does not know: a newer one wrote it.")
         kept = private.get(str(index), {})
         events.append(cls(*[kept.get(name, empty()) if empty else shown[name] for name, empty in _event_fields(cls)]))
     return Fact(public["seq"], public["batch"], public["at"], public["type"], public["by"], public["id"],
@@ -4380,8 +4382,6 @@ class Frames:
             if opcode >= 8:
                 yield opcode, payload
                 continue
-            if (opcode == 0) != bool(self._parts):
-                raise BrokenFrame(Close.PROTOCOL, "a fragment out of order")
             self._opcode = opcode or self._opcode
             self._parts.append(payload)
             self._size += len(payload)
@@ -4398,6 +4398,8 @@ class Frames:
         opcode, size, start = have[0] & 15, have[1] & 127, 2
         if have[0] & 0x70 or opcode not in (0, 1, 2, 8, 9, 10) or not have[1] & 128:
             raise BrokenFrame(Close.PROTOCOL, "reserved bits, an unknown opcode or no mask")
+        if opcode < 8 and (opcode == 0) != bool(self._parts):
+            raise BrokenFrame(Close.PROTOCOL, "a fragment out of order")
         if opcode >= 8 and (size > 125 or not have[0] & 128):
             raise BrokenFrame(Close.PROTOCOL, "a control frame that is long or in pieces")
         if size > 125:
@@ -4705,9 +4707,14 @@ class Connection(geventwebsocket.handler.WebSocketHandler):
         """Nothing: a line a request says nothing that the log of the contest does not say better."""
 
     def handle(self) -> None:
-        self.socket.settimeout(BODY_SECONDS)  # no single read or write may stand still for longer
+        self.socket.settimeout(BODY_SECONDS)  # for a read that brings nothing, and each piece of an answer
         with contextlib.suppress(OSError):  # whoever is gone needs no answer, and nobody a traceback
             super().handle()
+
+    def _sendall(self, answer) -> None:
+        """A piece at a time: the limit is for one that stands still, not for a large one on a slow wifi."""
+        for at in range(0, len(answer), READ_BYTES):
+            super()._sendall(answer[at:at + READ_BYTES])
 
     def read_requestline(self) -> str:
         """The first line of a head; from its first byte on the whole head has so much time and no more."""
@@ -4870,6 +4877,14 @@ def turn(seconds: float) -> None:
     """A real turn of the loop: `gevent.sleep(0)` would not poll the sockets until fifty callbacks had run."""
     hub = gevent.get_hub()
     hub.wait(hub.loop.timer(seconds))
+
+
+def guarded(work: Callable, *arguments) -> None:
+    """Do something that must never end the loop it stands in: a fault of ours is told, and the next one is served."""
+    try:
+        work(*arguments)
+    except Exception:
+        traceback.print_exc()
 
 
 # What is held for those who are away.
@@ -5124,13 +5139,13 @@ class Peer(WebSocket):
             cursor = Cursor.read(said.get("cur"))
         except Refused:
             return self.close(Close.BAD_HELLO)
-        cid, page, device = (str(said.get(name, "")) for name in ("cid", "page", "device"))
+        cid, page, device = ("" if said.get(name) is None else str(said[name]) for name in ("cid", "page", "device"))
         if not all(re.fullmatch(r"[\w-]{0,64}", text, re.ASCII) for text in (cid, page, device)):
             return self.close(Close.BAD_HELLO)
         if page in self.guest.barred:
             return self.close(Close.NOT_ALLOWED)
-        self.cid, self.device, self.page = cid, device or cid, sys.intern(page)
-        self.hub.attach(self, cursor)
+        self.device, self.page = device or cid, sys.intern(page)
+        self.hub.attach(self, cursor, cid)
 
     def caught_up(self) -> None:
         self.advance()
@@ -5228,16 +5243,21 @@ class Peers:
             self.devices.note(peer.audience.name, peer.device, peer.page, peer.waiting, peer.heard, False)
         self._all.discard(peer)
         self._throttled.pop(peer, None)
+        self._forget_page(peer)
+
+    def newest(self, peer: Peer, cid: str) -> Peer | None:
+        """Note that this socket is the page's now; returns the one it replaces."""
+        self._forget_page(peer)
+        peer.cid = cid
+        if not cid:
+            return None
+        older = self._pages.get((peer.guest.session, cid))
+        self._pages[peer.guest.session, cid] = peer
+        return older
+
+    def _forget_page(self, peer: Peer) -> None:
         if self._pages.get((peer.guest.session, peer.cid)) is peer:
             del self._pages[peer.guest.session, peer.cid]
-
-    def newest(self, peer: Peer) -> Peer | None:
-        """Note that this socket is the page's now; returns the one it replaces."""
-        if not peer.cid:
-            return None
-        older = self._pages.get((peer.guest.session, peer.cid))
-        self._pages[peer.guest.session, peer.cid] = peer
-        return older if older is not peer else None
 
     def of_session(self, session: str) -> list[Peer]:
         return [peer for peer in self._all if peer.guest.session == session]
@@ -5304,9 +5324,9 @@ class Hub(Backlog):
     def connections(self) -> int:
         return len(self.peers)
 
-    def attach(self, peer: Peer, cursor: Cursor | None) -> None:
+    def attach(self, peer: Peer, cursor: Cursor | None, cid: str = "") -> None:
         """Check the cursor, set it, register: in one step, without a yield, so that nothing falls in between."""
-        if older := self.peers.newest(peer):
+        if older := self.peers.newest(peer, cid):
             self.counts["replaced"] += 1
             older.close(Close.REPLACED)
         audience = peer.audience
@@ -5343,7 +5363,7 @@ class Hub(Backlog):
             begun = self.clock()
             # The few first: a judge or the host does not wait for ten thousand screens.
             for audience in sorted(self.audiences.values(), key=lambda a: len(a.peers)):
-                self._flush(audience)
+                guarded(self._flush, audience)
             turn(max(0.0, FLUSH_SECONDS - (self.clock() - begun)))
 
     def _flush(self, audience: Audience) -> None:
@@ -5362,10 +5382,10 @@ class Hub(Backlog):
             due = self.clock() + tick
             turn(tick)
             self.lag_seconds = max(0.0, self.clock() - due)
-            self.peers.release()
+            guarded(self.peers.release)
             for count, peer in enumerate(self.peers, 1):
                 if not peer.is_gone:
-                    peer.tick(self.clock())
+                    guarded(peer.tick, self.clock())
                 if count % (4 * SLICE) == 0:
                     turn(0)
 
@@ -7163,6 +7183,11 @@ def _guest(site: Site, environ: Mapping) -> Guest:
     return Guest(who.session, who.audience, _BARRED[who.role], address)
 
 
+def nobody(environ: Mapping) -> Guest:
+    """For a port where nobody may listen."""
+    raise Refused("not_allowed", "There is nothing to listen to on this port.", 403)
+
+
 def make_gate(site: Site) -> Gate:
     """What the wire asks of a site."""
     def most_bytes(path: str) -> int:
@@ -7309,6 +7334,7 @@ class Server:
     def url(self) -> str:
         """The address for this machine, "" where nothing listens."""
         host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "") else self.settings.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}" if self.listener else ""
 
     def _address(self) -> str:
@@ -7324,7 +7350,7 @@ class Server:
         self.begin()
         self.web.start()
         if self.metrics_listener:
-            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), gate, self.site.crowd, self.connection_class)
+            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), dataclasses.replace(gate, admit=nobody), self.site.crowd, self.connection_class)
             self.metrics_web.start()
         self.site.hub.start()
 
@@ -7332,13 +7358,11 @@ class Server:
         """Drain: refuse new requests, let running ones end, tell the sockets, write snapshot and HEAD."""
         site = self.site
         site.draining = True
-        site.hub.wake()
-        until = time.monotonic() + self.settings.drain_seconds
-        while site.running and time.monotonic() < until:
-            gevent.sleep(0.02)
         site.hub.drain()
-        until = time.monotonic() + 2.5
-        while site.hub.connections and time.monotonic() < until:
+        site.hub.wake()
+        begun = time.monotonic()
+        while (site.running and time.monotonic() < begun + self.settings.drain_seconds) or (
+                site.hub.connections and time.monotonic() < begun + Peer.closing_seconds):
             gevent.sleep(0.02)
         self.desk.stop()
         self.keeper.stop()

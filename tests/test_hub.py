@@ -422,8 +422,7 @@ def test_after_our_close_a_hello_is_not_heard_any_more(hall):
     assert not hall.hub.audience("public").peers
 
 
-@pytest.mark.parametrize("cids", [["a"], pytest.param(["a", "b", "c"], marks=pytest.mark.xfail(
-    strict=True, reason="the server does not yet forget the cids that a socket had before its last hello"))], ids=len)
+@pytest.mark.parametrize("cids", [["a"], ["a", "b", "c"]], ids=len)
 def test_sockets_that_are_gone_leave_nothing_behind(hall, cids):
     for _ in range(20):
         peer = hall.peer()
@@ -437,7 +436,6 @@ def test_sockets_that_are_gone_leave_nothing_behind(hall, cids):
     assert not [thing for thing in gc.get_objects() if isinstance(thing, contest.Peer)]
 
 
-@pytest.mark.xfail(strict=True, reason="the server does not yet forget the cids that a socket had before its last hello")
 def test_a_page_replaces_the_socket_that_has_its_cid_now_and_no_other(hall):
     first, second = hall.peer(), hall.peer()
     hall.hello(first, "a")

@@ -99,11 +99,12 @@ SERVED = [
     ("second writer", "contest.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
     ("metrics", "contest.py", 'GaugeMetricFamily(f"contest_{name}"', 'GaugeMetricFamily(f"tattoo_{name}"'),
     ("image rehearsal", "Dockerfile", "COPY views views/\n", ""),
-    ("drain", "contest.py", "        while site.running and time.monotonic() < until:", "        while False:"),
+    ("drain", "contest.py", "(site.running and time.monotonic() < begun", "(False and time.monotonic() < begun"),
+    ("health states", "contest.py", '    reason = "draining" if site.draining else', '    reason = "" if True else'),
     ("kill loop", "contest.py", "            write_all(self.disk, self._fd, joined)\n",
      '            self.late, joined = joined, getattr(self, "late", b"")\n            write_all(self.disk, self._fd, joined)\n'),
     ("deploy rehearsal", "contest.py", "hub.begin(self.recovered.log.head.epoch,", "hub.begin(secrets.token_hex(16),"),
-    ("backup and restore", "contest.py", '"photos": link_photos(disk, folder, making)}', '"photos": []}'),
+    ("backup and restore", "contest.py", '"photos": _sums(disk, link_photos(disk, folder, making), _known_sums(disk, folder))}', '"photos": {}}'),
     ("full disk refuses", "contest.py", 'os.strerror(why.errno or 0)}).", 507)', 'os.strerror(why.errno or 0)}).", 500)'),
     ("spoofed headers", "contest.py", '["HTTP_X_FORWARDED_FOR"].rpartition(",")[2]', '["HTTP_X_FORWARDED_FOR"].partition(",")[0]'),
     ("slow heads", "contest.py", "head_seconds, idle_seconds = 10,", "head_seconds, idle_seconds = 600,"),
@@ -112,8 +113,8 @@ SERVED = [
 ]
 #: promises that the server does not keep yet: the check fails, honestly, until it does
 OWED = {"drops root": "drop root", "quotas": "keep quotas", "restart in place": "restart on SIGHUP",
-        "socket activation": "take over a socket of systemd", "health states": "say in /api/realtime-health that it drains while a request runs", "watchdog": "watch its loop"}
-SLOW = {"socket activation", "watchdog", "health states"}
+        "socket activation": "take over a socket of systemd", "watchdog": "watch its loop"}
+SLOW = {"socket activation", "watchdog"}
 ELSEWHERE = {"docker build": "needs a Docker engine", "live deploy": "needs an account"}
 torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="starts servers for minutes: TORTURE=1 tries it")
 
