@@ -2,7 +2,7 @@
 import { signal } from "/static/ui.js";
 import { call, newId, Refused, Unreachable } from "/static/api.js";
 import { connect } from "/static/live.js";
-import { t } from "/static/words.js";
+import { ready, t } from "/static/words.js";
 
 export const live = connect({ page: "admin" });
 export const status = signal(live.status);
@@ -16,7 +16,7 @@ live.on("state", () => {
   else loaded.value = true;
 });
 live.on("change", () => { changes.value++; });
-live.on("status", (now) => { status.value = now; says.value = live.says; announce(t(`live.${live.says}`)); });
+live.on("status", (now) => { status.value = now; says.value = live.says; ready.then(() => announce(t(`live.${live.says}`))); });
 
 /** The store; a component that calls this is drawn again when anything in it changes. */
 export function store() {
