@@ -7164,13 +7164,15 @@ FULL_GUESTS = 100  # browsers that are told by a close code that the server is f
 def _guest(site: Site, environ: Mapping) -> Guest:
     """Who wants to listen.
 
-    errors   Refused `foreign_origin`, `bad_key`, `full`
+    errors   Refused `foreign_origin`, `bad_key`, `draining`, `full`
     """
     address, browser = client_address(site.settings, environ), environ.get("HTTP_ORIGIN") is not None
     if browser:
         check_origin(site, environ, True)
     over = site.hub.connections - site.settings.max_connections
-    if site.draining or over >= (FULL_GUESTS if browser else 0):
+    if site.draining:
+        raise Refused("draining", "The server restarts: try again in a moment.", 503)
+    if over >= (FULL_GUESTS if browser else 0):
         raise Refused("full", "The server takes no more live connections.", 503)
     if over >= 0:
         return Guest("", "public", address=address, refusal=Close.FULL)
