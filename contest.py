@@ -5960,12 +5960,13 @@ class Eraser:
         return [copy for copy in copies.values() if copy["seq"] >= first and not copy["where"].startswith(reached)]
 
     def _photos(self, state: State, entry: int) -> list[str]:
-        """The names of an entry's photos, in whichever tree."""
-        known = {name for tree in trees(self._disk, self._folder) for name in photos_of(self._disk, tree, entry)}
-        if entry in state.entries or entry in state.erased:  # a tree of another contest gives the number to somebody else
-            own = {name for photo in state.entries[entry].photos for name in photo.files} | set(state.erased.get(entry, ()))
-            return sorted(own)
-        return sorted(known - {name for other in state.entries.values() for photo in other.photos for name in photo.files})
+        """The names of an entry's photos: as the state has them, or where a restore took it away, as the trees do."""
+        if entry in state.entries:
+            return [name for photo in state.entries[entry].photos for name in photo.files] or list(state.erased.get(entry, ()))
+        own = {name for other in state.entries.values() for photo in other.photos for name in photo.files}
+        found = in_pool(self._keeper.pool, lambda: {
+            name for tree in trees(self._disk, self._folder) for name in photos_of(self._disk, tree, entry)})
+        return sorted(found - own)  # a tree of another contest gives the number to somebody else
 
     def finish(self) -> None:
         """Take an erased person's texts and photos out of every tree; at start this goes on with what a crash interrupted."""

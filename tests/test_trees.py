@@ -25,6 +25,13 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A second place: a stick that is plugged in."""
+    (tmp_path / "stick").mkdir()
+    return tmp_path / "stick"
+
+
 def collectors(folder: Path) -> list[str]:
     """The collectors that a start on this folder shows."""
     with app.open(folder) as c:
@@ -152,9 +159,7 @@ def test_an_erasure_that_a_start_goes_on_with_reaches_a_backup_that_a_kill_left_
     assert files_with(data, *PERSON.values()) == []
 
 
-def test_an_erasure_reaches_a_copy_that_was_left_half_made_in_the_second_place(data, photo, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_an_erasure_reaches_a_copy_that_was_left_half_made_in_the_second_place(data, photo, place):
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 1)
         name = c.backup()
@@ -204,9 +209,7 @@ def test_a_person_is_erased_also_beside_a_backup_that_is_damaged(data, photo, ro
     assert not (data / "ERASING").exists()
 
 
-def test_a_second_place_that_cannot_be_read_stops_neither_an_erasure_nor_a_start(data, photo, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_a_second_place_that_cannot_be_read_stops_neither_an_erasure_nor_a_start(data, photo, place):
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 2)
         c.backup()
@@ -231,9 +234,7 @@ def test_a_photo_of_a_backup_that_has_changed_is_found(data, photo, rotten):
         app.check_backup(Disk(), tree)
 
 
-def test_a_photo_that_was_damaged_in_the_second_place_is_copied_again_or_said(data, photo, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_a_photo_that_was_damaged_in_the_second_place_is_copied_again_or_said(data, photo, place):
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 1)
         c.backup()
@@ -449,9 +450,7 @@ def test_a_snapshot_that_the_disk_did_not_keep_as_it_was_written_takes_no_other_
     assert (tmp_path / "contest.json").read_bytes() == before
 
 
-def test_a_backup_that_the_disk_did_not_keep_as_it_was_written_is_none_and_no_older_one_goes(data, photo, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_a_backup_that_the_disk_did_not_keep_as_it_was_written_is_none_and_no_older_one_goes(data, photo, place):
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 1)
         for _ in range(12):
@@ -470,9 +469,7 @@ def test_a_backup_that_the_disk_did_not_keep_as_it_was_written_is_none_and_no_ol
         shutil.rmtree(data / "backups" / "000099-5-hand")
 
 
-def test_backups_go_by_their_number_whatever_the_clock_says_here_and_in_the_second_place(data, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_backups_go_by_their_number_whatever_the_clock_says_here_and_in_the_second_place(data, place):
     with app.open(data, backup_folder=str(place)) as c:
         for number in range(14):
             c.add_category(f"C{number}")
@@ -485,10 +482,8 @@ def test_backups_go_by_their_number_whatever_the_clock_says_here_and_in_the_seco
         assert app.backup_names(Disk(), data) == app._backups_in(Disk(), own) == kept
 
 
-def test_a_number_that_the_second_place_has_is_not_given_again(data, tmp_path):
+def test_a_number_that_the_second_place_has_is_not_given_again(data, place):
     """As on a second machine that takes over with the stick of the first."""
-    place = tmp_path / "stick"
-    place.mkdir()
     with app.open(data, backup_folder=str(place)) as c:
         for number in range(3):
             c.add_category(f"C{number}")
@@ -583,9 +578,7 @@ def test_an_erasure_leaves_nobody_in_snapshots_here_or_kept_beside_nor_in_what_w
     assert files_with(data, *PERSON.values()) == [] and verify(data)["ok"]
 
 
-def test_an_erasure_reaches_the_second_place_at_once(data, photo, tmp_path):
-    place = tmp_path / "stick"
-    place.mkdir()
+def test_an_erasure_reaches_the_second_place_at_once(data, photo, place):
     with app.open(data, backup_folder=str(place)) as c:
         fill(c, photo, 2)
         c.backup()
