@@ -6,16 +6,21 @@ const KEY = {
   category: (category) => category.id,
   entry: (entry) => entry.number,
   judge: (judge) => judge.id,
-  sheet: (sheet) => sheetKey(sheet.entry, sheet.judge),
+  sheet: (sheet) => pairKey(sheet.entry, sheet.judge),
+  hand: (hand) => pairKey(hand.category, hand.judge),
+  run_off: (runOff) => runOff.id,
+  tie: (tie) => tie.category,
   decision: (decision) => decision.category,
   winners: (winners) => winners.category,
 };
 /** The things there is one of, as they are before anybody said anything. */
 const NOTHING = { contest: {}, screen: { mode: "wall" }, stage: { entry: null, follow: true } };
 const SINGLE = Object.keys(NOTHING);
-const LISTS = { category: "categories", entry: "entries", judge: "judges", sheet: "sheets", decision: "decisions", winners: "winners" };
+const LISTS = { category: "categories", entry: "entries", judge: "judges", sheet: "sheets", hand: "hands", run_off: "run_offs", tie: "ties",
+  decision: "decisions", winners: "winners" };
 
-const sheetKey = (entry, judge) => `${entry}/${judge}`;
+/** What a judge gave to an entry (a sheet) or to a category (a hand). */
+const pairKey = (about, judge) => `${about}/${judge}`;
 
 export class Store {
   #things = {};      // kind -> Map(key -> thing)
@@ -42,7 +47,7 @@ export class Store {
   apply({ d }) {
     for (const [kind, thing] of Object.entries(d)) {
       if (kind === "gone") {
-        for (const [goneKind, key] of Object.entries(thing)) this.#change(goneKind, (map) => map.delete(Array.isArray(key) ? sheetKey(...key) : key));
+        for (const [goneKind, key] of Object.entries(thing)) this.#change(goneKind, (map) => map.delete(Array.isArray(key) ? pairKey(...key) : key));
       } else if (SINGLE.includes(kind)) this[kind] = thing;
       else if (kind in KEY) this.#change(kind, (map) => map.set(KEY[kind](thing), thing));
     }
@@ -63,6 +68,10 @@ export class Store {
   get entries() { return this.#list("entry", (a, b) => a.number - b.number); }
   get judges() { return this.#list("judge", (a, b) => a.name.localeCompare(b.name)); }
   get sheets() { return this.#list("sheet", (a, b) => a.entry - b.entry); }
+  get hands() { return this.#list("hand", () => 0); }
+  /** The run-offs in the order called: r1, r2, ... */
+  get runOffs() { return this.#list("run_off", (a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1))); }
+  get ties() { return this.#list("tie", () => 0); }
   get decisions() { return this.#list("decision", () => 0); }
   get winners() { return this.#list("winners", (a, b) => this.#position(a) - this.#position(b)); }
 
@@ -72,7 +81,11 @@ export class Store {
   entry(number) { return this.#things.entry.get(Number(number)); }
   judge(id) { return this.#things.judge.get(id); }
   /** One judge's sheet for an entry; the asker's own when no judge is named. */
-  sheet(entry, judge = this.me.id) { return this.#things.sheet.get(sheetKey(entry, judge)); }
+  sheet(entry, judge = this.me.id) { return this.#things.sheet.get(pairKey(entry, judge)); }
+  /** One judge's tokens or ranking in a category; the asker's own when no judge is named. */
+  hand(category, judge = this.me.id) { return this.#things.hand.get(pairKey(category, judge)); }
+  runOff(id) { return this.#things.run_off.get(id); }
+  tie(category) { return this.#things.tie.get(category); }
   decision(category) { return this.#things.decision.get(category); }
   winnersOf(category) { return this.#things.winners.get(category); }
   /** The entries of a category, by number. */
