@@ -1303,11 +1303,15 @@ def run_offs_of(state: State, category: str | None = None) -> list[RunOff]:
     return sorted((r for r in state.run_offs.values() if category in (None, r.category)), key=lambda r: int(r.id[1:]))
 
 
+def seats(state: State, run_off: RunOff) -> list[str]:
+    """The judges who are told of a run-off: of the panel, their link alive."""
+    return [j.id for j in _panel(state, run_off.category) if not j.revoked]
+
+
 def voters(state: State, run_off: RunOff) -> list[str]:
-    """The judges who may vote in a run-off: of the panel, their link alive, recused from none of its entries."""
+    """The judges who may vote in a run-off: those who are told of it and are recused from none of its entries."""
     sheets = [state.sheets.get(number, {}) for number in run_off.entries]
-    return [j.id for j in _panel(state, run_off.category)
-            if not j.revoked and not any(j.id in each and each[j.id].recused for each in sheets)]
+    return [j for j in seats(state, run_off) if not any(j in each and each[j].recused for each in sheets)]
 
 
 def _is_judged(state: State, category: str) -> bool:
@@ -2546,21 +2550,27 @@ def _all_sheets_view(state, channel, key):
 
 
 def _own_view(state, judge, kind, key):
-    """What is one judge's own: the sheets, the tokens or ranking, the run-offs that judge may vote in."""
+    """What is one judge's own: the sheets, the tokens or ranking, the run-offs of that judge's categories."""
     if kind == "run_off":
-        run_off = state.run_offs.get(key)
-        if run_off is None or judge not in voters(state, run_off):
-            return None
-        return {"id": key, "category": run_off.category, "entries": list(run_off.entries), "closed": run_off.closed,
-                "choice": run_off.votes.get(judge)}
+        return _own_run_off_view(state, judge, key)
     if kind not in ("sheet", "hand") or key[1] != judge:
         return None
     if kind == "hand":
         return _hand_view(state, "admin", key)
     seen = _sheet_view(state, key)
-    if seen:
-        del seen["because"]  # recused, and no more: who is of whose studio is not for judges
+    if seen:  # whether the judge may lift it, and no more: who is of whose studio is not for judges
+        seen["because"] = ("judge" if seen["because"] == "judge" else "organiser") if seen["recused"] else ""
     return seen
+
+
+def _own_run_off_view(state, judge, key):
+    """The own vote, and how many are still to vote: not who has, and not for whom."""
+    run_off = state.run_offs.get(key)
+    if run_off is None or judge not in seats(state, run_off):
+        return None
+    may = voters(state, run_off)
+    return {"id": key, "category": run_off.category, "entries": list(run_off.entries), "closed": run_off.closed, "votes": judge in may,
+            "choice": run_off.votes.get(judge), "waiting": 0 if run_off.closed else sum(j not in run_off.votes for j in may)}
 
 
 def _hand_view(state, channel, key):

@@ -436,6 +436,15 @@ def test_a_judge_is_told_of_a_recusal_for_the_studio_what_the_organisers_own_tel
     assert b"tudio" not in orjson.dumps(frame)
 
 
+def test_a_judge_is_told_whether_the_recusal_is_the_own():
+    state = contest()
+    for judge, by in (("j1", "judge:j1"), ("j2", "admin")):
+        state = do(state, app.RecuseJudge, by, entry=101, judge=judge, recused=True, reason="a pupil")
+    assert [view(state, f"judge:{j}", "sheet", (101, j))["because"] for j in ("j1", "j2")] == ["judge", "organiser"]
+    lifted = do(state, app.RecuseJudge, entry=101, judge="j2", recused=False, reason="a mistake")
+    assert view(lifted, "judge:j2", "sheet", (101, "j2"))["because"] == ""
+
+
 def test_what_a_judge_gave_before_the_studio_was_known_is_left_out():
     state = judged(with_judge(contest(entries=1, judges=1)), {101: [9, 5]})
     state = do(state, app.ChangeEntry, entry=101, fields={"studio": "Black Anchor"})
@@ -1182,20 +1191,23 @@ def test_a_judge_sees_no_hand_and_no_vote_but_the_own():
     state = vote(do(state, app.CallRunOff, category="sleeve", entries=[101, 102, 103]), "j2", 102)
     assert view(state, "judge:j1", "hand", ("sleeve", "j1"))["entries"] == [101] and view(state, "judge:j1", "hand", ("sleeve", "j2")) is None
     assert view(state, "judge:j1", "run_off", "r1") == {
-        "id": "r1", "category": "sleeve", "entries": [101, 102, 103], "closed": False, "choice": None}
+        "id": "r1", "category": "sleeve", "entries": [101, 102, 103], "closed": False, "votes": True, "choice": None, "waiting": 2}
+    assert view(state, "judge:j2", "run_off", "r1") | {"choice": None} == view(state, "judge:j1", "run_off", "r1"), "how many, not who"
     assert view(state, "judge:j2", "run_off", "r1")["choice"] == 102
     assert view(state, "admin", "run_off", "r1")["votes"] == {"j2": 102} and view(state, "admin", "run_off", "r1")["voters"] == ["j1", "j2", "j3"]
     for channel in ("public", "judge", "desk", "host"):
         assert [view(state, channel, kind, key) for kind, key in things_of(state) if kind in ("hand", "run_off", "tie")] == [None] * 4
 
 
-def test_a_run_off_is_for_the_judges_concerned_and_gone_with_a_recusal():
+def test_a_run_off_is_for_the_judges_of_its_category_and_whoever_is_recused_is_told_so():
     state = do(called(), app.InviteJudge, fields={"name": "Desk", "role": "desk"})
     order = command(app.RecuseJudge, entry=101, judge="j1", recused=True, reason="")
     after, fact = done(state, order)
-    assert view(state, "judge:j1", "run_off", "r1") and view(after, "judge:j1", "run_off", "r1") is None
-    assert {"k": "judge_recused", "d": {"gone": {"run_off": "r1"}}} in frames(state, after, fact)["judge:j1"]
-    assert "judge:j2" not in frames(state, after, fact) and view(after, "judge:j4", "run_off", "r1") is None
+    told = {c: [m["d"]["run_off"] for m in messages if "run_off" in m["d"]] for c, messages in frames(state, after, fact).items()}
+    assert view(state, "judge:j1", "run_off", "r1")["votes"] and not view(after, "judge:j1", "run_off", "r1")["votes"]
+    assert [(r["votes"], r["waiting"]) for r in told["judge:j1"] + told["judge:j2"]] == [(False, 2), (True, 2)]
+    assert view(after, "judge:j4", "run_off", "r1") is None, "the desk"
+    assert view(do(after, app.RevokeJudge, judge="j1"), "judge:j1", "run_off", "r1") is None
 
 
 def test_before_a_step_no_decision_can_be_told_from_another():

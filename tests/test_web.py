@@ -788,7 +788,8 @@ def test_a_run_off_goes_from_the_call_to_the_place_it_decides(house):
     run_off = house.call(category, entries[:2])
     for person in (house.ana, house.ben):
         mine = next(r for r in house.state(person)["run_offs"] if r["id"] == run_off)
-        assert mine == {"id": run_off, "category": category, "entries": entries[:2], "closed": False, "choice": None}
+        assert mine == {"id": run_off, "category": category, "entries": entries[:2], "closed": False, "votes": True, "choice": None,
+                        "waiting": mine["waiting"]}
         house.ok(person.put(f"/api/run-offs/{run_off}", {"choice": entries[1]}))
     voted = next(r for r in house.state()["run_offs"] if r["id"] == run_off)
     assert len(voted["votes"]) == 2 and {house.ana_id, *judges} < set(voted["voters"])   # who is a judge of everything has a seat here too
