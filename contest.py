@@ -1984,11 +1984,25 @@ def _pass_over(command, state):
         raise Refused("not_placed", f"Entry {number} has no place in {found.name}.", 409)
     # Whoever stands behind moves up. So those are either all secret or all shown: a shown place that moved would tell
     # that a secret one has, and taking its names back would be no better.
-    if decision.revealed and not any(number in group for group in decision.revealed):
+    if not _may_pass_over(decision, number):
         raise Refused("place_not_shown", f"Places behind that of entry {number} are shown already: show its place first.", 409)
     table = category_standings(state, found.id)
     places = _moved_up(table, found.places, decision, number)
     return [WinnerAbsent(found.id, number, places, _scores(table, places) if decision.scores else {})]
+
+
+def _may_pass_over(decision: Decision, number: int) -> bool:
+    return not decision.revealed or any(number in group for group in decision.revealed)
+
+
+def places_without(state: State, category: str, table: Mapping) -> dict[str, list[list[int]]]:
+    """What the places would become if a winner were not there, for each who may be passed over now: {"118": [[121], [130]]}.
+
+    table    the category's standings, as `category_standings` gives them
+    """
+    found, decision = _category(state, category), state.decisions.get(category)
+    placed = [n for group in decision.places for n in group] if decision else []
+    return {str(n): _moved_up(table, found.places, decision, n) for n in placed if _may_pass_over(decision, n)}
 
 
 def _decided(state: State, category: str) -> tuple[Category, Decision]:
@@ -2035,14 +2049,17 @@ def _correct_winners(command, state):
 # Warnings: what the organiser should know before deciding, and may decide in spite of.
 
 
-def decision_warnings(state: State, category: str, table: Mapping) -> list[dict]:
+def decision_warnings(state: State, category: str, table: Mapping, placed: Iterable[int] | None = None) -> list[dict]:
     """What speaks against the winners of a category as they are decided or, until then, as the standings have them.
 
     table    its standings, as `category_standings` gives them
+    placed   entries of it that are thought of as its winners in place of those
     returns  [{"code", "entries": [numbers that it is about], ...}]; an empty list: nothing
     """
     found, decision = _category(state, category), state.decisions.get(category)
-    placed = [n for group in (decision.places if decision else _podium(table, found.places)) for n in group]
+    if placed is None:
+        placed = [n for group in (decision.places if decision else _podium(table, found.places)) for n in group]
+    placed = list(placed)
     pool = [e.number for e in entries_of(state, category) if e.state not in OUT_STATES]
     told = [{"code": "tied", "entries": sorted(group)} for group in table["unresolved"]]
     if table["missing"]:
@@ -6333,7 +6350,19 @@ def _standings(site: Site, ask: Ask) -> Answer:
     found = site.state.categories[ask.args["category"]]
     wanted = ask.query.get("what_if") == "1" and found.method in ("points", "trimmed")
     more = {"what_if": what_if(judging_of(site.state, found))} if wanted else {}
-    return Answer(table | {"warnings": decision_warnings(site.state, found.id, table)} | more)
+    warnings = decision_warnings(site.state, found.id, table, _thought_of(site, ask, found))
+    return Answer(table | {"warnings": warnings, "if_absent": places_without(site.state, found.id, table)} | more)
+
+
+def _thought_of(site: Site, ask: Ask, category: Category) -> list[int] | None:
+    """The entries of a category that `placed=118,121` names; None: nothing was asked."""
+    if "placed" not in ask.query:
+        return None
+    named = [int(each) if each.isascii() and each.isdigit() and len(each) < 10 else 0 for each in ask.query["placed"].split(",") if each]
+    for number in named:
+        if number not in site.state.entries or site.state.entries[number].category != category.id:
+            raise Refused("bad_query", f"placed is numbers of entries of {category.name}, with commas.", field="placed")
+    return named
 
 
 def _events(site: Site, ask: Ask) -> Answer:

@@ -1006,6 +1006,23 @@ def test_the_runner_up_moves_up_and_the_next_of_the_standings_takes_the_last_awa
     assert absent(state, 101) is state                                     # the second tap of a nervous thumb
 
 
+@pytest.mark.parametrize("last", [0, 1, 2, 4])
+def test_what_an_absence_would_change_is_told_before_and_comes_to_be_so(last):
+    state = shown_to(six(), last)
+    told = app.places_without(state, "sleeve", app.category_standings(state, "sleeve"))
+    assert set(told) == ({"101", "102", "103"} if last in (0, 4) else {str(104 - n) for n in range(1, last + 1)})
+    for number, places in told.items():
+        assert [list(group) for group in absent(state, int(number)).decisions["sleeve"].places] == places
+    for number in {101, 102, 103} - set(map(int, told)):
+        with pytest.raises(app.Refused, match="show its place first"):
+            absent(state, number)
+
+
+def test_before_a_decision_nobody_can_be_absent():
+    state = judged(contest(judges=1), {101: [9], 102: [8], 103: [7]})
+    assert app.places_without(state, "sleeve", app.category_standings(state, "sleeve")) == {}
+
+
 def test_nobody_outside_learns_that_a_secret_winner_is_passed_over():
     for state in (six(), step(six(), 0)):
         order = command(app.PassOver, "host:j9", category="sleeve", entry=102)
@@ -1124,6 +1141,14 @@ def warned(state, category="sleeve") -> list[dict]:
 
 def test_nothing_speaks_against_clear_and_complete_standings():
     assert warned(six()) == [] and warned(judged(contest(judges=1), {101: [9], 102: [8], 103: [7]})) == []
+
+
+def test_the_warnings_can_be_about_winners_who_are_only_thought_of():
+    state = do(six(), app.SetEntryState, entry=106, state="checked-in", reason="")
+    table = app.category_standings(state, "sleeve")
+    told = app.decision_warnings(state, "sleeve", table, [105, 106])
+    assert told == [{"code": "not_checked_in", "entries": [105]}]
+    assert [w["entries"] for w in warned(state)] == [[101], [102], [103]]
 
 
 def test_a_tie_and_a_missing_sheet_are_warned_of():

@@ -1087,6 +1087,10 @@ def test_the_warnings_of_the_standings_are_the_organisers(house):
     told = house.ok(house.admin.get(f"/api/standings/{category}"))["warnings"]
     assert [w["code"] for w in told] == ["incomplete", "below_minimum"]
     assert told[1] == {"code": "below_minimum", "entries": numbers, "minimum": 5}
+    asked = house.ok(house.admin.get(f"/api/standings/{category}?placed={numbers[1]}"))
+    assert [w["code"] for w in asked["warnings"]] == ["incomplete", "below_minimum"] and asked["if_absent"] == {}
+    for wrong in ("118x", f"{numbers[0]},99999", "-1"):
+        assert house.admin.get(f"/api/standings/{category}?placed={wrong}").code == "bad_query"
 
 
 # Two rehearsals with two different decisions over the same marks.
