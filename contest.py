@@ -267,6 +267,16 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """What a script signs in with: it may what its `role` may, admin, desk or host."""
+
+    id: str
+    name: str
+    role: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A photo's three files, the size of the large one in px, and the sha256 of each."""
 
@@ -434,6 +444,7 @@ class State:
     rules: Rules = Rules()
     categories: Map[str, Category] = Map()
     judges: Map[str, Judge] = Map()
+    keys: Map[str, Key] = Map()
     entries: Map[int, Entry] = Map()
     sheets: Map[int, Map[str, Sheet]] = Map()  # entry -> judge -> sheet
     after: Map[int, Map[str, Sheet]] = Map()  # sheets that came after the decision: kept, not counted
@@ -449,7 +460,7 @@ class State:
     private: Map[int, tuple[int, ...]] = Map()  # entry -> the seqs of lines with something private about it
     erased: Map[int, tuple[str, ...]] = Map()  # entry -> the names of its photos, for the restore of an older backup
     numbers: int = 100  # the last entry number given; the first is 101, so that it never looks like a place
-    judge_ids: int = 0
+    judge_ids: int = 0  # the last id given to a judge or a key
     run_off_ids: int = 0
 
 
@@ -557,6 +568,7 @@ CATEGORY_FIELDS = {
     "from": _sources}
 JUDGE_FIELDS = {
     "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
+KEY_FIELDS = {"name": _text(120, 1), "role": _choice("admin", "desk", "host")}
 ENTRY_FIELDS = {
     "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
     "phone": _text(60), "age": _choice("", "fresh", "healed"), "size_cm": _size, "at_show": _tick}
@@ -604,7 +616,7 @@ def slug(name: str, taken: Iterable[str]) -> str:
 class Command:
     """What somebody asked for.
 
-    by     "admin", "judge:<id>", "desk:<id>", "host:<id>", "public", or "rescue:<judge>": the organiser loaded that judge's file
+    by     "admin", "judge:<id>", "desk:<id>", "host:<id>", "public", "admin:<key>" for a script, or "rescue:<judge>": the organiser loaded that judge's file
     at     ms since 1970, informative
     id     minted by the asker; the same id has one effect
     body   keyed hash of what was asked
@@ -637,6 +649,8 @@ MergeCategory = _command("MergeCategory", category=str, into=str, reason=str)
 InviteJudge = _command("InviteJudge", fields=dict)
 RenewJudge = _command("RenewJudge", judge=str)
 RevokeJudge = _command("RevokeJudge", judge=str)
+AddKey = _command("AddKey", fields=dict)
+RevokeKey = _command("RevokeKey", key=str)
 SubmitEntry = _command("SubmitEntry", fields=dict, photos=list)
 ChangeEntry = _command("ChangeEntry", entry=int, fields=dict)
 SetEntryState = _command("SetEntryState", entry=int, state=str, reason=str)
@@ -693,6 +707,8 @@ JudgeInvited = _event("JudgeInvited", ("name", "studio"), judge=str, name=str, r
                       categories=list, head=bool)
 JudgeRenewed = _event("JudgeRenewed", judge=str)
 JudgeRevoked = _event("JudgeRevoked", judge=str)
+KeyAdded = _event("KeyAdded", ("name",), key=str, name=str, role=str)
+KeyRevoked = _event("KeyRevoked", key=str)
 EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, photos=list, consent=str, adult=bool,
                         title=str, artist=str, studio=str, collector=str, phone=str)
 EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
@@ -1523,6 +1539,18 @@ def _revoke_judge(command, state):
     return [JudgeRevoked(command.judge), *_full_without(state, command.judge, run_offs_of(state))]
 
 
+@_decide.register(AddKey)
+def _add_key(command, state):
+    return [KeyAdded(f"k{state.judge_ids + 1}", **checked(KEY_FIELDS, command.fields, ("name", "role")))]
+
+
+@_decide.register(RevokeKey)
+def _revoke_key(command, state):
+    if command.key not in state.keys:
+        raise no_such("key", command.key)
+    return [] if state.keys[command.key].revoked else [KeyRevoked(command.key)]
+
+
 @_decide.register(SubmitEntry)
 def _submit_entry(command, state):
     given = dict(command.fields)
@@ -1710,6 +1738,7 @@ def _restore_contest(command, state):
 def carried_over(state: State) -> dict:
     """What of a state must survive the restore of an older one: dead links, given numbers, erased people."""
     judges = {j.id: [j.generation, j.revoked] for j in state.judges.values() if j.generation > 1}
+    judges |= {k.id: [1, True] for k in state.keys.values() if k.revoked}
     return {"judges": judges, "judge_ids": state.judge_ids, "numbers": state.numbers, "erased": sorted(state.erased),
             "gone_photos": sorted(name for names in state.erased.values() for name in names)}
 
@@ -1760,7 +1789,7 @@ def _recuse_judge(command, state):
 
 
 def _check_lift(by: str, sheet: Sheet, reason: str) -> None:
-    if sheet.because in ("organiser", "studio") and by != "admin":
+    if sheet.because in ("organiser", "studio") and by.partition(":")[0] != "admin":
         raise Refused("not_allowed", "Only the organiser lifts this recusal.", 403)
     if sheet.because == "studio" and not reason:
         raise Refused("reason_needed", "Judge and entry are of the same studio: say why this judge judges it.")
@@ -2151,7 +2180,7 @@ def thing_of(fact: Fact) -> tuple[str, object]:
         return "hand", f"{event.category}/{event.judge}"
     if isinstance(event, TieDecided):
         return "tie", event.category
-    for kind in ("entry", "run_off", "judge", "category"):
+    for kind in ("entry", "run_off", "judge", "category", "key"):
         if hasattr(event, kind):
             return kind, getattr(event, kind)
     return "contest", ""
@@ -2262,6 +2291,10 @@ def _fold_judge_invited(event, state, fact):
     return changed(state, judges=state.judges.set(made.id, made), judge_ids=state.judge_ids + 1)
 
 
+def _fold_key_added(event, state, fact):
+    return changed(state, keys=state.keys.set(event.key, Key(event.key, event.name, event.role)), judge_ids=state.judge_ids + 1)
+
+
 def _fold_entry_submitted(event, state, fact):
     photos = tuple(map(_photo, event.photos))
     names = {name: getattr(event, name) for name in PERSONAL}
@@ -2338,7 +2371,7 @@ def _fold_sheet_given(event, state, fact):
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     was = newest_sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
-    who = "organiser" if fact.by == "admin" else "judge"
+    who = "organiser" if fact.by.partition(":")[0] == "admin" else "judge"
     because = who if recused else "lifted" if who == "organiser" else ""
     return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by, because=because))
 
@@ -2366,11 +2399,13 @@ def _fold_person_erased(event, state, fact):
 
 def _fold_contest_restored(event, state, fact):
     """Links that were dead stay dead, and no number or id that somebody holds on paper is given again."""
-    judges = state.judges
+    judges, keys = state.judges, state.keys
     for key, (generation, revoked) in event.judges.items():
         if key in judges:
             judges = judges.set(key, changed(judges[key], generation=generation, revoked=revoked))
-    return changed(state, judges=judges, judge_ids=max(state.judge_ids, event.judge_ids),
+        elif key in keys:
+            keys = keys.set(key, changed(keys[key], revoked=revoked))
+    return changed(state, judges=judges, keys=keys, judge_ids=max(state.judge_ids, event.judge_ids),
                                numbers=max(state.numbers, event.numbers))
 
 
@@ -2436,6 +2471,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
         _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=False),
     JudgeRevoked: lambda e, s, fact:
         _with(s, "judges", e.judge, generation=s.judges[e.judge].generation + 1, revoked=True),
+    KeyAdded: _fold_key_added,
+    KeyRevoked: lambda e, s, fact: _with(s, "keys", e.key, revoked=True),
     EntrySubmitted: _fold_entry_submitted,
     EntryChanged: lambda e, s, fact: _with(s, "entries", e.entry, **e.changes),
     EntryMoved: lambda e, s, fact: _with(s, "entries", e.entry, category=e.category, overridden=()),
@@ -2551,6 +2588,10 @@ def _is_public(state: State, entry: Entry) -> bool:
 
 def _judge_view(state, channel, key):
     return plain(state.judges[key]) if channel == "admin" and key in state.judges else None
+
+
+def _key_view(state, channel, key):
+    return plain(state.keys[key]) if channel == "admin" and key in state.keys else None
 
 
 def _sheet_view(state, key):
@@ -2689,7 +2730,7 @@ def _stage_view(state, channel, key):
 
 
 _VIEWS: Mapping[str, Callable] = Map({
-    "contest": _contest_view, "category": _category_view, "entry": _entry_view, "judge": _judge_view,
+    "contest": _contest_view, "category": _category_view, "entry": _entry_view, "judge": _judge_view, "key": _key_view,
     "sheet": _all_sheets_view, "hand": _hand_view, "run_off": _run_off_view, "tie": _tie_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
     "stage": _stage_view})
 
@@ -2701,6 +2742,7 @@ def things_of(state: State) -> Iterator[tuple[str, object]]:
     yield from (("category", c.id) for c in order)
     yield from (("entry", number) for number in sorted(state.entries))
     yield from (("judge", key) for key in sorted(state.judges, key=lambda k: int(k[1:])))
+    yield from (("key", key) for key in sorted(state.keys, key=lambda k: int(k[1:])))
     yield from (("sheet", (n, j)) for n in sorted({*state.sheets, *state.after}) for j in sorted(
         set(state.sheets.get(n, ())) | set(state.after.get(n, ()))))
     yield from (("hand", (c.id, j)) for c in order for j in sorted({*state.hands.get(c.id, ()), *state.after_hands.get(c.id, ())}))
@@ -2729,8 +2771,10 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         return [("run_off", event.run_off)]
     if isinstance(event, TieDecided):
         return [("tie", event.category)]
+    if isinstance(event, (KeyAdded, KeyRevoked)):
+        return [("key", event.key)]
     if isinstance(event, ContestRestored):
-        return [("judge", key) for key in sorted(event.judges)] + [("run_off", r.id) for r in run_offs_of(after)]
+        return [(kind, key) for key in sorted(event.judges) for kind in ("judge", "key")] + [("run_off", r.id) for r in run_offs_of(after)]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
@@ -3129,6 +3173,36 @@ class Reader:
 def segment_name(first: int) -> str:
     """The file name of the segment that begins with a seq."""
     return f"wal-{first:016d}.jsonl"
+
+
+def lines_behind(disk: Disk, tree: Path, seq: int) -> Iterator[Line]:
+    """The lines of a tree behind a seq, unchecked, up to the first that is not whole. Costs no more in a long log than in a short one."""
+    for path, later in zip(found := segment_paths(disk, tree), [*found[1:], None]):
+        if later and int(later.name[4:20]) <= seq + 1:
+            continue
+        at = _place_of(disk, path, seq + 1)
+        for raw in disk.lines(path, at):
+            digest, shown, hidden = split_line(raw.rstrip(b"\n"))
+            record = _RECORD.match(shown)
+            if not raw.endswith(b"\n"):
+                return
+            if record and int(record[1]) > seq:
+                yield Line(digest, int(record[1]), shown, hidden)
+
+
+def _place_of(disk: Disk, path: Path, seq: int) -> int:
+    """Where in a segment a line begins that is not behind the one of this seq, nor far before it."""
+    low, high = 0, length(disk, path)
+    while high - low > 1 << 16:
+        middle = (low + high) // 2
+        lines = disk.lines(path, middle)
+        begins = middle + len(next(lines, b""))
+        record = _RECORD.match(split_line(next(lines, b""))[1])
+        if record and int(record[1]) <= seq:
+            low = begins
+        else:
+            high = middle
+    return low
 
 
 def _later_batch(rest: bytes, bad: int) -> bool:
@@ -5586,6 +5660,18 @@ class Past:
         return state, Head(state.epoch, state.seq, line_hash)
 
 
+def records_of(lines: Iterable[Line], last: int, most: int) -> list[dict]:
+    """Lines as plain records, each event with its type and all its fields, up to a seq and a number of them."""
+    found = []
+    for line in lines:
+        if line.seq > last or len(found) >= most:
+            break
+        fact = fact_from_json(line.public, line.private)
+        events = [{"type": type(event).__name__} | {f.name: getattr(event, f.name) for f in dataclasses.fields(event)} for event in fact.events]
+        found.append({"seq": fact.seq, "at": fact.at, "type": fact.type, "by": fact.by, "id": fact.id, "hash": line.hash, "events": events})
+    return found
+
+
 class Desk:
     """The writer of one contest.
 
@@ -5609,8 +5695,8 @@ class Desk:
         epoch = recovered.log.head.epoch
         self.base = state_from_parts(recovered.snapshot[1]) if recovered.snapshot else State(epoch=epoch)
         self.state = changed(self.base, epoch=epoch)
-        self._line_hash = recovered.snapshot[0].hash if recovered.snapshot else ZERO_HASH
-        self.past = Past(self.state, self._line_hash)
+        self.line_hash = recovered.snapshot[0].hash if recovered.snapshot else ZERO_HASH
+        self.past = Past(self.state, self.line_hash)
         self._writer, self._noted = None, -1  # the greenlet; the seq that HEAD names
 
     def replay(self, clock: Callable[[], float] = time.time) -> None:
@@ -5618,13 +5704,13 @@ class Desk:
         now = clock() * 1000
         for line in self._recovered.lines():
             fact = fact_from_json(line.public, line.private)
-            before, self.state, self._line_hash = self.state, fold(self.state, fact), line.hash
+            before, self.state, self.line_hash = self.state, fold(self.state, fact), line.hash
             age = max(0.0, (now - fact.at) / 1000)
             if age < HELD_AT_START_SECONDS:
                 self._publish(fact.seq, line.hash[:8], frames(before, self.state, fact), age)
             else:
                 self._pass_over(fact.seq, line.hash[:8])
-        self.past.add(self.state, self._line_hash)
+        self.past.add(self.state, self.line_hash)
         try:
             in_pool(self._pool, self.log.begin)
         except Refused as full:  # reads are served meanwhile, and why is said
@@ -5699,21 +5785,21 @@ class Desk:
     def _show(self, told: list[tuple[State, State, Fact]], hashes: list[str]) -> None:
         """Let the committed state move and publish: only now may anybody see it."""
         for (before, after, fact), digest in zip(told, hashes):
-            self.state, self._line_hash = after, digest
+            self.state, self.line_hash = after, digest
             try:
                 self._publish(fact.seq, digest[:8], frames(before, after, fact), 0.0)
             except Exception:  # a fault of ours in telling: everybody fetches the state anew, and the desk goes on
                 traceback.print_exc()
                 self._pass_over(fact.seq, digest[:8])
-        self.past.add(self.state, self._line_hash)
+        self.past.add(self.state, self.line_hash)
 
     def forget_past(self) -> None:
         """Remember no older state than the one now: those hold what was erased."""
-        self.past = Past(self.state, self._line_hash)
+        self.past = Past(self.state, self.line_hash)
 
     def snapshot(self, pause_seconds: float = SNAPSHOT_PAUSE_SECONDS) -> None:
         """Write a snapshot of the oldest state that is remembered, see Past; commits go on meanwhile."""
-        self.past.add(self.state, self._line_hash)
+        self.past.add(self.state, self.line_hash)
         state, head = self.past.oldest
         if state.seq:
             in_pool(gevent.get_hub().threadpool, save_snapshot, self.log.disk, self.log.folder, head, state_parts(state), pause_seconds)
@@ -5736,6 +5822,12 @@ class Desk:
         with contextlib.suppress(OSError, ValueError):  # both only make the next start faster or stricter; the log is whole without
             self.snapshot(pause_seconds=0)
             in_pool(self._pool, self.log.note_head)
+
+
+def records_behind(desk: Desk, seq: int, most: int) -> list[dict]:
+    """What is committed behind a seq, as it stands in the log, see records_of."""
+    lines = lines_behind(desk.log.disk, desk.log.folder, seq)
+    return in_pool(gevent.get_hub().threadpool, records_of, lines, desk.state.seq, most)
 
 
 class SecondPlace:
@@ -6158,6 +6250,8 @@ class Site:
         """A thing with what only this server knows: its address, and the links that are derived from its key."""
         if kind == "judge":
             return seen | {"link": self.join_link(seen["id"], seen["generation"])}
+        if kind == "key":
+            return seen | {"secret": self.key_secret(seen["id"])}
         return seen | {"address": self.address, "languages": sorted(self.words)} if kind == "contest" else seen
 
     def publish(self, seq: int, hash8: str, told: Mapping[str, list[dict]], age_seconds: float) -> None:
@@ -6169,6 +6263,22 @@ class Site:
 
     def join_link(self, judge: str, generation: int) -> str:
         return f"{self.address}/join/{judge}-{self.secret.derive('join', judge, generation)}"
+
+    def key_secret(self, key: str) -> str:
+        """What a script sends as its key."""
+        return f"{key}-{self.secret.derive('key', key)}"
+
+    def key_holder(self, text: str) -> Who:
+        """Who a script is by its key, or by the one derived for whoever can read the data folder.
+
+        errors   Refused `bad_key`
+        """
+        if hmac.compare_digest(text.encode(), self.secret.derive("key", "local").encode()):
+            return Who("admin", "", "key")
+        key = self.state.keys.get(text.partition("-")[0])
+        if key is None or key.revoked or not hmac.compare_digest(text.encode(), self.key_secret(key.id).encode()):
+            raise Refused("bad_key", "This key is not (or no longer) good.", 401)
+        return Who(key.role, key.id, key.id)
 
     def mine_link(self, number: int) -> str:
         return f"{self.address}/mine/{number}-{self.secret.derive('mine', str(number))}"
@@ -6266,6 +6376,8 @@ def _orders(command: type[Command], thing: str, status: int = 200, **fixed) -> C
             if command in (RenewJudge, RevokeJudge) and outcome.new:
                 site.hub.close_session(key, Close.SIGNED_OUT)
             body["link"] = body[thing]["link"]
+        if command is RevokeKey:
+            site.hub.close_session(key, Close.SIGNED_OUT)
         return Answer(body, status if outcome.new else 200)
     return route
 
@@ -6306,10 +6418,10 @@ def _lists(kind: str, name: str) -> Callable[[Site, Ask], Answer]:
         seen for k, key in things_of(site.state) if k == kind and (seen := site.seen_by(ask.who, k, key))]})
 
 
-_PLURALS = types.MappingProxyType({"category": "categories", "entry": "entries", "judge": "judges", "sheet": "sheets",
+_PLURALS = types.MappingProxyType({"category": "categories", "entry": "entries", "judge": "judges", "key": "keys", "sheet": "sheets",
                                    "hand": "hands", "run_off": "run_offs", "tie": "ties",
                                    "decision": "decisions", "winners": "winners"})
-_ROLE_LISTS = Map({"judge": OWN, "host": frozenset({"decision"}), "admin": OWN | {"judge", "decision", "tie"}})
+_ROLE_LISTS = Map({"judge": OWN, "host": frozenset({"decision"}), "admin": OWN | {"judge", "key", "decision", "tie"}})
 
 
 def who_is(site: Site, who: Who) -> dict:
@@ -6632,6 +6744,25 @@ def _rescued_base(site: Site, row: Mapping, before: Mapping, now) -> int | None:
     return None if now is None else now.seq if isinstance(over, list) and now.seq in over else -1
 
 
+def _log(site: Site, ask: Ask) -> Answer:
+    """Lines behind a seq, at once or as soon as there are any."""
+    after, most, wait = (_whole(ask.query, name, default, largest) for name, default, largest in (
+        ("after", 0, 10**15), ("limit", 500, 5000), ("wait", 0, 25)))
+    until = time.monotonic() + wait
+    while site.state.seq <= after and not site.hub.draining and (left := until - time.monotonic()) > 0:
+        site.hub.audience("admin").wait(min(left, 1.0))  # a line of which nobody is told is seen a second later
+    head = {"epoch": site.state.epoch, "seq": site.state.seq, "hash": site.desk.line_hash}
+    return Answer({"records": records_behind(site.desk, after, most) if site.state.seq > after else [], "head": head})
+
+
+def _whole(query: Mapping, name: str, default: int, largest: int) -> int:
+    """A whole number of a query. errors   Refused `bad_field`"""
+    text = str(query.get(name, default))
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise Refused("bad_field", f"{name} is a whole number.", field=name)
+    return min(int(text), largest)
+
+
 def _health(site: Site, ask: Ask) -> Answer:
     return Answer({"status": "ok", "seq": site.state.seq, "uptime": round(time.monotonic() - site.begun, 1),
                    "version": __version__})
@@ -6737,6 +6868,9 @@ ROUTES = (
     Route("POST", "/api/judges", ADMIN, _orders(InviteJudge, "judge", 201)),
     Route("POST", "/api/judges/<judge>/renew", ADMIN, _orders(RenewJudge, "judge")),
     Route("DELETE", "/api/judges/<judge>", ADMIN, _orders(RevokeJudge, "judge")),
+    Route("GET", "/api/keys", ADMIN, _lists("key", "keys")),
+    Route("POST", "/api/keys", ADMIN, _orders(AddKey, "key", 201)),
+    Route("DELETE", "/api/keys/<key>", ADMIN, _orders(RevokeKey, "key")),
     Route("POST", "/api/entries", PUBLIC, _submit_photo, "upload"),
     Route("POST", "/api/entries/<entry:int>/photos", DESKS, _add_photo_route, "upload"),
     Route("PATCH", "/api/entries/<entry:int>", DESKS, _orders(ChangeEntry, "entry")),
@@ -6769,6 +6903,7 @@ ROUTES = (
     Route("POST", "/api/mine/<link>/photos", PUBLIC, _mine_photo, "upload"),
     Route("POST", "/api/mine/<link>/withdraw", PUBLIC, _mine_withdraw),
     Route("DELETE", "/api/entries/<entry:int>/person", ADMIN, _erase_person),
+    Route("GET", "/api/log", ADMIN, _log),
     Route("GET", "/api/backups", ADMIN, _list_backups),
     Route("POST", "/api/backups", ADMIN, _make_backup),
     Route("GET", "/api/backups/<name>", ADMIN, _send_backup),
@@ -6839,13 +6974,10 @@ def _signer(site: Site) -> itsdangerous.URLSafeSerializer:
 def who_asks(site: Site, environ: Mapping) -> Who:
     """Who a request comes from: by key, by session cookie, or the public.
 
-    errors   Refused `link_revoked` (401) for the session of a judge that was revoked or renewed
+    errors   Refused `link_revoked` (401) for the session of a judge that was revoked or renewed, `bad_key`
     """
-    bearer = environ.get("HTTP_AUTHORIZATION", "")
-    if bearer:
-        if not hmac.compare_digest(bearer.encode(), f"Bearer {site.secret.derive('key', 'local')}".encode()):
-            raise Refused("bad_key", "This key is not (or no longer) good.", 401)
-        return Who("admin", "", "key")
+    if bearer := environ.get("HTTP_AUTHORIZATION", ""):
+        return site.key_holder(bearer.removeprefix("Bearer "))
     cookies = bottle.BaseRequest(dict(environ)).cookies
     raw = cookies.get(_cookie_name(site))
     if not raw:

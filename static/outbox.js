@@ -61,7 +61,7 @@ const authorship = ({ id, kind, made }) => ({ id, kind, made });
 const knew = (r, sheet) => (r.past ?? []).some((one) => one.seq === sheet.seq && same(one, sheet));
 
 /** Marks that the organiser typed in: the judge chooses before they are replaced. */
-const isTyped = (seen) => seen?.by === "admin" && !seen.recused && Object.keys(seen.marks).length > 0;
+const isTyped = (seen) => /^admin\b/.test(seen?.by) && !seen.recused && Object.keys(seen.marks).length > 0;
 
 /** The sheet to show for a record: what this phone wants, else what the server has. */
 export const shown = (record) => plain(record?.waiting ?? record?.sent?.wish ?? record?.refused?.wish ?? record?.seen);

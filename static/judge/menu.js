@@ -153,7 +153,7 @@ export function Conflict({ record, onClose }) {
       <p>${t("judge.conflict-text")}</p>
       <div class="conflict-sides">
         ${side(record.waiting ?? record.sent?.wish ?? {}, t("judge.mine"), true)}
-        ${side(record.seen ?? {}, t(record.seen?.by === "admin" ? "judge.theirs-typed" : "judge.theirs"), false)}
+        ${side(record.seen ?? {}, t(/^admin\b/.test(record.seen?.by) ? "judge.theirs-typed" : "judge.theirs"), false)}
       </div>
       <button type="button" class="button button-quiet" onClick=${onClose}>${t("judge.later")}</button>
     <//>`;
