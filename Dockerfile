@@ -1,5 +1,5 @@
 # Two stages: the first installs wheels into a virtual environment, the second has that and the contest, and no pip of its own to use.
-# Started as root, since a new volume belongs to root. No VOLUME and no init: the platform brings both.
+# Started as root, since a new volume belongs to root: the server makes its folder there and then is CONTEST_USER. No VOLUME and no init: the platform brings both.
 FROM python:3.11-slim-bookworm AS wheels
 WORKDIR /wheels
 COPY requirements.txt ./
@@ -10,6 +10,7 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CONTEST_DATA=/data/contest \
+    CONTEST_USER=10001 \
     CONTEST_PORT=8000 \
     CONTEST_METRICS_PORT=9091
 WORKDIR /app

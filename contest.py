@@ -39,6 +39,7 @@ import ctypes
 import dataclasses
 import email.errors
 import errno
+import faulthandler
 import fcntl
 import functools
 import gc
@@ -134,6 +135,11 @@ class Settings:
     photo_bytes: int = _setting(25 << 20, "largest photo accepted, in bytes")
     reserve_bytes: int = _setting(64 << 20, "free bytes on the disk below which the server is not ready")
     archive_bytes: int = _setting(10 << 30, "largest backup accepted for a restore, in bytes")
+    quota_log_bytes: int = _setting(1 << 30, "bytes that the log may take; 0: any number")
+    quota_backups_bytes: int = _setting(2 << 30, "bytes that the backups beside it may take, without their photos; 0: any number")
+    quota_photos_bytes: int = _setting(5 << 30, "bytes that the photos may take; 0: any number")
+    user: int = _setting(0, "numeric user that a server started as root becomes; 0: it stays root")
+    watchdog_seconds: float = _setting(30.0, "seconds after which a server that stands still ends itself, to be started again; 0: never")
 
 
 # --- Errors -----------------------------------------------------------------
@@ -3223,7 +3229,8 @@ class Log:
         self.folder, self.disk, self.segment_bytes = folder, disk, segment_bytes
         self.head = Head("", 0, ZERO_HASH)
         self.path = Path()
-        self.size = 0  # the last durable size of the segment
+        self.size = self.before_bytes = 0  # the last durable size of the segment, and of all others together
+        self.most_bytes = 0  # that all of them may take; 0: any number
         self.must_begin = ""  # why a new segment has to begin before the next line, "" if none has to
         self.tail: Tail | None = None  # a torn write that is still to be cut
         self._fd = -1
@@ -3243,6 +3250,7 @@ class Log:
                 self._begin_segment(self.must_begin, self.head.epoch)
             elif self._fd < 0 or self.must_begin:  # a segment that holds no line yet is as good as a new one
                 self._take(self.path, self.head)
+            self._check_quota(1)
         except OSError as why:
             if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE):
                 raise disk_refuses(why) from why
@@ -3280,6 +3288,11 @@ class Log:
         old, self._fd, self.path, self.head, self.size, self.must_begin = self._fd, fd, path, head, size, ""
         if old >= 0:
             self.disk.close(old)
+        self.before_bytes = sum(size for other, size in self.mark()[1] if other != path)
+
+    def _check_quota(self, coming: int) -> None:
+        if self.most_bytes and self.before_bytes + self.size + coming > self.most_bytes:
+            raise Refused("disk_full", f"The log has its {self.most_bytes >> 20} MiB (CONTEST_QUOTA_LOG_BYTES).", 507)
 
     def append(self, lines: list[tuple[bytes, bytes]], expected: int) -> list[str]:
         """Make lines durable, all in one write and one sync.
@@ -3301,6 +3314,7 @@ class Log:
             hashes.append(digest)
             out.append(f"{digest} ".encode() + shown + (b" " + hidden if hidden else b"") + b"\n")
         joined = b"".join(out)
+        self._check_quota(len(joined))
         self._write(joined)
         try:
             self.disk.sync(self._fd)
@@ -3611,7 +3625,7 @@ def _sums(disk: Disk, photos: list[Path], known: Mapping[str, dict]) -> dict[str
 
 
 def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path, int]], why: str,
-                place: Path | None = None, spared: frozenset = frozenset(), keep: int = 12) -> str:
+                place: Path | None = None, spared: frozenset = frozenset(), keep: int = 12, most_bytes: int = 0) -> str:
     """Make a backup of what is durable up to a head, check it, and let the oldest go; returns its name.
 
     segments  as Log.mark gives them: files that may have grown since
@@ -3619,6 +3633,7 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     place     the second place, whose numbers are not given again
     spared    names that stay whatever their age: what a restore is about to read
     keep      how many backups stay (count)
+    most_bytes  what they may take together; 0: any number. The newest stays, however large
     errors    OSError, LogCorrupt where it cannot be read back; an old one goes only after that
     """
     backups, making = folder / "backups", folder / "backups" / ".making"
@@ -3638,9 +3653,19 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     name = f"{1 + max((int(each[:6]) for each in taken), default=0):06d}-{head.seq}-{why}"
     disk.rename(making, backups / name)
     disk.sync_folder(backups)
-    for old in [each for each in known if each not in spared][:max(0, len(known) + 1 - keep)]:
-        _let_go_of(disk, backups / old, making)
+    spare = [each for each in known if each not in spared]
+    sizes = {each: own_bytes(disk, backups / each) for each in [*known, name]} if most_bytes else {}
+    while spare and (len(known) + 1 > keep or (most_bytes and sum(sizes.values()) > most_bytes)):
+        known.remove(oldest := spare.pop(0))
+        sizes.pop(oldest, 0)
+        _let_go_of(disk, backups / oldest, making)
     return name
+
+
+def own_bytes(disk: Disk, tree: Path) -> int:
+    """What a backup takes on the disk by itself: all but its photos, which are second names of the contest's own."""
+    paths = [tree / name for name in disk.names(tree) if name not in ("wal", "photos")]
+    return sum(length(disk, path) for path in paths + [tree / "wal" / name for name in disk.names(tree / "wal")])
 
 
 def _known_sums(disk: Disk, folder: Path) -> Mapping[str, dict]:
@@ -5872,6 +5897,48 @@ class SecondPlace:
         print(f"contest.py: {self.fault}", file=sys.stderr, flush=True)
 
 
+class Room:
+    """What may still come onto the disk: the photos have a quota, and marks find room when photos do not."""
+
+    def __init__(self, settings: Settings, folder: Path, disk: Disk):
+        self._settings, self._folder, self._disk = settings, folder, disk
+        self.most_backup_bytes = settings.quota_backups_bytes
+        self.photo_bytes = self._coming = 0  # stored; on their way in, by what their requests say
+        self.backups_fault = ""  # a sentence while the newest backup alone has more than all may take
+
+    def count(self) -> None:
+        """Count the photos anew: at start, and where some were removed."""
+        self.photo_bytes = sum(length(self._disk, path) for path in tree_photos(self._disk, self._folder))
+
+    def weigh(self, backup: Path) -> None:
+        """Say where a backup alone is over the quota: older ones have gone for it already."""
+        over = bool(self.most_backup_bytes) and own_bytes(self._disk, backup) > self.most_backup_bytes
+        self.backups_fault = "One backup alone takes more than CONTEST_QUOTA_BACKUPS_BYTES." if over else ""
+        if over:
+            print(f"contest.py: {self.backups_fault}", file=sys.stderr, flush=True)
+
+    def free_bytes(self) -> int:
+        """What the disk can take before the reserve begins, less what is on its way; under 0 where the reserve is touched."""
+        return shutil.disk_usage(self._folder).free - self._settings.reserve_bytes - self._coming
+
+    @contextlib.contextmanager
+    def kept(self, size: int, is_photo: bool) -> Iterator[None]:
+        """Keep room for a file of `size` bytes as long as it is on its way.
+
+        errors   Refused `disk_full`, `photos_full` (507): before a byte of it is read
+        """
+        most = self._settings.quota_photos_bytes
+        if is_photo and most and self.photo_bytes + size > most:
+            raise Refused("photos_full", f"The photos have their {most >> 20} MiB (CONTEST_QUOTA_PHOTOS_BYTES).", 507)
+        if size > self.free_bytes():
+            raise Refused("disk_full", "There is no room for this file: what is left is kept for the marks.", 507)
+        self._coming += size
+        try:
+            yield
+        finally:
+            self._coming -= size
+
+
 class Keeper:
     """Keeps what a contest needs beside its log: snapshots and backups on time, and an eye on stray photos.
 
@@ -5882,9 +5949,10 @@ class Keeper:
     SNAPSHOT_LINES = 10_000
     STRAY_SECONDS = 24 * 3600
 
-    def __init__(self, desk: Desk, log_pool, pool, folder: Path, second_place: Path | None = None):
+    def __init__(self, desk: Desk, log_pool, pool, folder: Path, settings: Settings, second_place: Path | None = None):
         """second_place   a folder of this contest's own in the second place, made when the place is there"""
         self.desk, self.log_pool, self.pool, self.folder = desk, log_pool, pool, folder
+        self.room = Room(settings, folder, desk.log.disk)
         self.disk, self.second = desk.log.disk, SecondPlace(self, second_place) if second_place else None
         self.one_at_a_time = gevent.lock.BoundedSemaphore(1)
         self.orders = gevent.lock.BoundedSemaphore(1)  # restores and erasures: each goes through all trees
@@ -5948,10 +6016,12 @@ class Keeper:
         with self.one_at_a_time:
             head, segments = in_pool(self.log_pool, self.desk.log.mark)
             try:
-                name = in_pool(self.pool, make_backup, self.disk, self.folder, head, segments, why,
-                               self.second.place if self.second else None, frozenset([spared]))
+                name = in_pool(self.pool, functools.partial(
+                    make_backup, self.disk, self.folder, head, segments, why, self.second.place if self.second else None,
+                    frozenset([spared]), most_bytes=self.room.most_backup_bytes))
             except (OSError, LogCorrupt) as fault:
                 raise Refused("backup_failed", f"No backup could be made ({fault}).", 507) from fault
+            self.room.weigh(self.folder / "backups" / name)
             self._backed_up = head.epoch, head.seq
             if self.second:
                 self.second.take(name)
@@ -6014,6 +6084,7 @@ class Keeper:
             ensure_folder(self.disk, self.folder / "quarantine")
         for path in strays:
             self.disk.rename(path, self.folder / "quarantine" / path.name)
+        self.room.count()
         return len(strays)
 
 
@@ -6108,6 +6179,7 @@ class Eraser:
         erase_everywhere(self._disk, self._folder, entry, photos)
         state, head = self._desk.past.oldest
         save_snapshot(self._disk, self._folder, head, state_parts(state), SNAPSHOT_PAUSE_SECONDS)
+        self._keeper.room.count()
         if self._keeper.second:
             self._keeper.second.erase({entry: photos})
 
@@ -6574,6 +6646,7 @@ def _with_upload(site: Site, ask: Ask, draft: Command) -> Outcome:
         raise Refused("photo_missing", "The photo is missing.")
     try:
         photo = in_pool(site.photo_pool, take_in, ask.upload, site.folder / "photos", secrets.token_hex(16))
+        site.keeper.room.photo_bytes += _photo_bytes(site, photo)
     except OSError as why:
         raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
     try:
@@ -6606,8 +6679,13 @@ def _check_no_fields(ask: Ask) -> None:
         raise Refused("unknown_field", f"There is no field {name}.", field=name)
 
 
+def _photo_bytes(site: Site, photo: Mapping) -> int:
+    return sum(photo_path(site.folder / "photos", photo[size]).stat().st_size for size in ("large", "thumb", "stencil"))
+
+
 def _remove_photo(site: Site, photo: Mapping) -> None:
     """Take back the files of a photo that no entry names."""
+    site.keeper.room.photo_bytes -= _photo_bytes(site, photo)
     for size in ("large", "thumb", "stencil"):
         photo_path(site.folder / "photos", photo[size]).unlink(missing_ok=True)
 
@@ -6649,7 +6727,8 @@ def _erase_person(site: Site, ask: Ask) -> Answer:
 
 
 def _list_backups(site: Site, ask: Ask) -> Answer:
-    return Answer({"backups": site.keeper.rows(), "second_place_fault": site.keeper.second.fault if site.keeper.second else ""})
+    return Answer({"backups": site.keeper.rows(), "second_place_fault": site.keeper.second.fault if site.keeper.second else "",
+                   "quota_fault": site.keeper.room.backups_fault})
 
 
 def _make_backup(site: Site, ask: Ask) -> Answer:
@@ -6770,7 +6849,7 @@ def _health(site: Site, ask: Ask) -> Answer:
 
 def _ready(site: Site, ask: Ask) -> Answer:
     room = shutil.disk_usage(site.folder).free >= site.settings.reserve_bytes
-    reason = "draining" if site.draining else site.desk.read_only or ("" if room else "The disk is nearly full.")
+    reason = "draining" if site.draining else site.desk.read_only or site.desk.stopped or ("" if room else "The disk is nearly full.")
     return Answer({"ready": False, "reason": reason}, 503) if reason else Answer({"ready": True})
 
 
@@ -7050,7 +7129,7 @@ def _read_upload(site: Site, form: str) -> Iterator[tuple[dict, Path | None, str
     """The fields and the file of a multipart body; the file is spooled on the data volume and gone afterwards.
 
     A turn of the loop each 64 kB: bottle's own parser does not yield, and eight bodies would hold up everybody.
-    errors   Refused `length_required`, `body_too_large`, `bad_form`
+    errors   Refused `length_required`, `body_too_large`, `bad_form`, `disk_full`, `photos_full`
     """
     environ = bottle.request.environ
     if not environ.get("CONTENT_LENGTH"):
@@ -7064,7 +7143,7 @@ def _read_upload(site: Site, form: str) -> Iterator[tuple[dict, Path | None, str
         raise Refused("bad_form", "An entry is sent as multipart/form-data.")
     spool = site.folder / "photos" / "incoming"
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=spool) as file:
+    with site.keeper.room.kept(size, form == "upload"), tempfile.NamedTemporaryFile(dir=spool) as file:
         try:
             with body_deadline(size):
                 fields, digest = _parse_upload(environ["wsgi.input"], size, options["boundary"], file, most)
@@ -7481,6 +7560,7 @@ class Server:
         proxied = self.settings.trust_proxy != "none"  # then every connection is the proxy's
         crowd = Crowd(0 if proxied else self.settings.address_connections, self.settings.address_requests)
         self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
+        self.recovered.log.most_bytes = self.settings.quota_log_bytes
         self.site = Site(self.settings, self.folder, None, None, None, hub, secret, self.photo_pool, self._address(), here,
                          load_words(here / "static" / "words"), Throttle(), crowd, time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
@@ -7490,7 +7570,7 @@ class Server:
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()
         place = Path(self.settings.backup_folder) / f"contest-{secret.derive('place', 'name')[:8]}"  # a stick may serve two contests
-        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder,
+        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder, self.settings,
                              place if self.settings.backup_folder else None)
         self.site.keeper, self.site.eraser = self.keeper, Eraser(self.keeper)
 
@@ -7995,12 +8075,94 @@ def _give_back_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD, fixed: by itself it grows with the largest block seen
 
 
+def _drop_root(settings: Settings) -> None:
+    """Become CONTEST_USER where we are root: a new volume belongs to root, so first the contest's own folder is made and given away.
+
+    errors   NotOurs
+    """
+    if not settings.user or os.getuid():
+        return
+    folder = Path(settings.data).resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chown(folder, settings.user, settings.user)
+        for where, folders, files in os.walk(folder):
+            folders[:] = [name for name in folders if name != "lost+found"]
+            for name in folders + files:
+                os.chown(os.path.join(where, name), settings.user, settings.user, follow_symlinks=False)
+        os.setgroups([])
+        os.setgid(settings.user)
+        os.setuid(settings.user)
+    except OSError as why:
+        raise NotOurs(f"{folder} cannot be given to user {settings.user}, or we may not become that user ({why.strerror}).") from why
+    for needed in (os.__file__, __file__, folder):  # Python reads more of itself as it goes on, and all of it at a restart
+        if not os.access(needed, os.R_OK):
+            raise NotOurs(f"User {settings.user} (CONTEST_USER) cannot reach {needed}.")
+
+
+class _SigEvent(ctypes.Structure):
+    """struct sigevent, for a timer that calls a function in a thread of its own. Source: sigevent(7), timer_create(2)."""
+
+    _fields_ = [("value", ctypes.c_void_p), ("number", ctypes.c_int), ("notify", ctypes.c_int), ("function", ctypes.c_void_p),
+                ("attributes", ctypes.c_void_p), ("rest", ctypes.c_char * 64)]
+
+
+class _Watchdog:
+    """Ends a server whose loop stands still, with 70 and every stack on stderr.
+
+    C code that stands still may hold the interpreter's lock, so no line of Python could do it: faulthandler writes from
+    a thread of its own, and a second later a timer of the system calls _exit. Where there is no such timer (macOS)
+    faulthandler ends the process, with 1.
+    """
+
+    TURN_SECONDS = 2.0
+
+    def __init__(self, seconds: float):
+        self._seconds, self._timer, self._libc = seconds, ctypes.c_void_p(), ctypes.CDLL(None, use_errno=True)
+        leave = ctypes.cast(self._libc._exit, ctypes.c_void_p).value
+        event = _SigEvent(value=ContestError.exit_code, notify=2, function=leave)  # SIGEV_THREAD
+        self.has_timer = hasattr(self._libc, "timer_create") and not self._libc.timer_create(
+            time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer))
+        self._greenlet = gevent.spawn(self._turn)
+
+    def _turn(self) -> None:
+        while True:
+            faulthandler.dump_traceback_later(self._seconds, exit=not self.has_timer)
+            self._set(self._seconds + 1)
+            gevent.sleep(min(self.TURN_SECONDS, self._seconds / 4))
+
+    def _set(self, seconds: float) -> None:
+        whole = int(seconds)
+        if self.has_timer:  # struct itimerspec: the time between two (none), the time until the first
+            self._libc.timer_settime(self._timer, 0, (ctypes.c_long * 4)(0, 0, whole, int((seconds - whole) * 1e9)), None)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._greenlet.kill()
+        faulthandler.cancel_dump_traceback_later()
+        self._set(0)
+        if self.has_timer:
+            self._libc.timer_delete(self._timer)
+
+
+@contextlib.contextmanager
+def _watched_loop(seconds: float) -> Iterator[None]:
+    """End the process where the loop does not turn for so long; 0: never."""
+    watchdog = _Watchdog(seconds) if seconds else None
+    try:
+        yield
+    finally:
+        if watchdog:
+            watchdog.stop()
+
+
 def _serve(settings: Settings, given) -> int:
     """Serve until a signal or the disk ends it."""
     _give_back_large_blocks()
     wanted = settings.max_connections + 4000  # plain requests beside the live connections, and our own files
     if (got := _raise_open_files(wanted)) < wanted:
         print(f"This system lets us open {got} files and sockets; {wanted} would be needed for {settings.max_connections} live connections.")
+    _drop_root(settings)
     ended = gevent.event.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: os._exit(130) if ended.is_set() else ended.set())
@@ -8013,8 +8175,9 @@ def _serve(settings: Settings, given) -> int:
         server.start()
         gc.freeze()  # what a long contest has grown to is not walked again: a snapshot beside it would hold commits up
         _print_addresses(server)
-        gevent.wait([ended, again], count=1)
-        server.stop()
+        with _watched_loop(settings.watchdog_seconds):
+            gevent.wait([ended, again], count=1)
+            server.stop()
         if again.is_set():  # what a restore has replaced is let go of, though it was frozen
             del server
             gc.unfreeze()

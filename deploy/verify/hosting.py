@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import sysconfig
 import time
 import urllib.request
 from pathlib import Path
@@ -38,10 +40,9 @@ def drops_root(checkout: Checkout) -> str:
         raise Unchecked("Only root can be dropped: run it once as root.")
     with checkout.scratch() as under:
         under.chmod(0o755)
-        shut = [folder for folder in under.parents if folder.stat().st_mode & 0o005 != 0o005]
-        if shut:
-            raise Unchecked(f"User {USER} cannot reach {shut[-1]}.")
-        with Served(checkout, under / "volume" / "contest", {"CONTEST_USER": str(USER)}) as server:
+        _reached(under)
+        reached, env = _own_python(checkout)
+        with Served(reached, under / "volume" / "contest", {"CONTEST_USER": str(USER), **env}) as server:
             ids = {int(id) for line in Path(f"/proc/{server.pid}/status").read_text().splitlines() if line.startswith(("Uid:", "Gid:")) for id in line.split()[1:]}
             require(ids == {USER}, f"The server runs as {sorted(ids)}.")
             require(server.data.stat().st_uid == USER, "Its folder is not its own.")
@@ -49,6 +50,25 @@ def drops_root(checkout: Checkout) -> str:
     for where, env in (("the Dockerfile", environment(checkout)), ("fly.toml", checkout.fly.get("env", {}))):
         require(env.get("CONTEST_USER", "0") != "0", f"{where} does not set CONTEST_USER.")
     return f"user {USER}"
+
+
+def _reached(path: Path) -> None:
+    """errors   Unchecked where USER cannot come so far"""
+    shut = [folder for folder in path.parents if folder.stat().st_mode & 0o001 != 0o001]
+    if shut:
+        raise Unchecked(f"User {USER} cannot reach {shut[-1]}.")
+
+
+def _own_python(checkout: Checkout) -> tuple[Checkout, dict[str, str]]:
+    """A Python that USER can reach, with what requirements.txt names: the checkout's, else the system's of the same version. errors   Unchecked"""
+    try:
+        _reached(Path(os.__file__).resolve())
+        return checkout, {}
+    except Unchecked as why:
+        version = "{}.{}".format(*sys.version_info)
+        if not Path(f"/usr/bin/python{version}").exists():
+            raise why
+        return Checkout(checkout.top, f"/usr/bin/python{version}"), {"PYTHONPATH": sysconfig.get_path("purelib")}
 
 
 def quotas(checkout: Checkout) -> str:
@@ -72,6 +92,7 @@ def watchdog(checkout: Checkout) -> str:
             server.start()
             began = time.monotonic()
             wait_until(lambda: not server.running, "A server whose loop stands still went on", 45)
+            require(server.child.returncode == 70 or sys.platform != "linux", f"It ended with {server.child.returncode}, not 70: nothing starts it again.")
             require("Thread" in server.errors and "File" in server.errors, "It ended without a word of where it hung.")
         finally:
             with contextlib.suppress(Exception):

@@ -15,7 +15,7 @@ const after = ({ seq, at }) => `${t("admin.backup-after", { n: seq })}, ${moment
 const why = ({ why: kind }) => (has(`admin.backup-why-${kind}`) ? t(`admin.backup-why-${kind}`) : kind);
 
 export default function Backups() {
-  const list = useSignal(null), fault = useSignal(""), problem = useSignal("");
+  const list = useSignal(null), fault = useSignal(""), over = useSignal(false), problem = useSignal("");
   const making = useAction();
   const file = useRef(null);
   const look = async () => {
@@ -23,6 +23,7 @@ export default function Backups() {
       const answer = await ask("/api/backups");
       list.value = answer.backups;
       fault.value = answer.second_place_fault;
+      over.value = Boolean(answer.quota_fault);
       problem.value = "";
     } catch (error) {
       if (!isOurs(error)) console.error(error);
@@ -44,6 +45,7 @@ export default function Backups() {
   return html`<section class="settings-part backups" data-backups><h2>${t("admin.backups")}</h2>
     <p class="muted">${t("admin.backups-text")}</p>
     ${fault.value && html`<p class="notice notice-stop warn" data-second-place>${t("admin.second-place", { message: fault.value })}</p>`}
+    ${over.value && html`<p class="notice notice-stop warn" data-over-quota>${t("admin.backups-over")}</p>`}
     <div class="buttons"><button type="button" class="button" data-do="backup" aria-busy=${making.busy} onClick=${make}>${icon("plus")}${t(making.busy.value ? "admin.backup-making" : "admin.backup-now")}</button>
       <button type="button" class="button" data-do="restore-file" onClick=${() => file.current.click()}>${icon("upload")}${t("admin.restore-file")}</button>
       <input type="file" accept=".zip,application/zip" hidden ref=${file} onChange=${choose} data-restore-file /></div>
