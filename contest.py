@@ -220,6 +220,8 @@ DEFAULT_CRITERIA = (
 ENTRY_STATES = ("registered", "checked-in", "called", "on-stage", "no-show", "withdrawn", "disqualified")
 OUT_STATES = frozenset({"no-show", "withdrawn", "disqualified"})
 PRESENT_STATES = frozenset({"checked-in", "called", "on-stage"})
+CALLS = 3  # who does not come then is out
+REHEARSED = 3  # the places of the drawn category that a reveal is rehearsed with
 PERSONAL = ("title", "artist", "studio", "collector", "phone")
 CONSENT = "2026-1"  # the version of the consent text an entrant ticks
 
@@ -321,6 +323,8 @@ class Entry:
     size_cm: float = 0  # 0: nobody said
     at_show: bool = False
     overridden: tuple[str, ...] = ()  # the rules of its category that the desk let it break
+    calls: int = 0  # how often it was called to the stage, 0 to 3
+    been: bool = False  # it has stood on the stage and left it
     of: int = 0  # the entry that this first place stands for, in a Best of Show
 
 
@@ -410,6 +414,8 @@ class Screen:
     step: int = 0
     phase: str = "ink"
     text: str = ""
+    drawn_step: int = 0  # of the rehearsal, which leaves the reveal where it was
+    drawn_phase: str = "ink"
 
 
 @dataclass(frozen=True, slots=True)
@@ -660,6 +666,8 @@ RevokeKey = _command("RevokeKey", key=str)
 SubmitEntry = _command("SubmitEntry", fields=dict, photos=list)
 ChangeEntry = _command("ChangeEntry", entry=int, fields=dict)
 SetEntryState = _command("SetEntryState", entry=int, state=str, reason=str)
+CallEntry = _command("CallEntry", entry=int, call=int)
+CallCategory = _command("CallCategory", category=str, call=int)
 AddPhoto = _command("AddPhoto", entry=int, photos=list)
 ErasePerson = _command("ErasePerson", entry=int)
 RestoreContest = _command("RestoreContest", carried=dict)
@@ -677,6 +685,7 @@ DecideWinners = _command("DecideWinners", category=str, places=list, reason=str)
 PassOver = _command("PassOver", category=str, entry=int)
 CorrectWinners = _command("CorrectWinners", category=str, places=list, reason=str)
 StepReveal = _command("StepReveal", category=str, step=int, phase=str)
+StepRehearsal = _command("StepRehearsal", step=int, phase=str)
 SetScreen = _command("SetScreen", mode=str, text=str)
 CallToStage = _command("CallToStage", entry=object, follow=bool)
 
@@ -724,6 +733,7 @@ EntryDescribed = _event("EntryDescribed", entry=int, fields=dict)
 RulesOverridden = _event("RulesOverridden", ("reason",), entry=int, rules=list, reason=str)
 PhotoAdded = _event("PhotoAdded", entry=int, photo=dict)
 EntryStateChanged = _event("EntryStateChanged", ("reason",), entry=int, state=str, reason=str)
+EntryCalled = _event("EntryCalled", entry=int, call=int)
 PersonErased = _event("PersonErased", entry=int, lines=list)
 ContestRestored = _event("ContestRestored", judges=dict, judge_ids=int, numbers=int)
 PhotoHidden = _event("PhotoHidden", entry=int)
@@ -742,6 +752,7 @@ WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list
 WinnerAbsent = _event("WinnerAbsent", category=str, entry=int, places=list, scores=dict)
 CorrectionMade = _event("CorrectionMade", ("reason",), category=str, places=list, scores=dict, reason=str)
 RevealStepped = _event("RevealStepped", category=str, step=int, phase=str)
+RehearsalStepped = _event("RehearsalStepped", step=int, phase=str)
 ScreenSet = _event("ScreenSet", ("text",), mode=str, text=str)
 StageCalled = _event("StageCalled", entry=object, follow=bool)
 
@@ -1727,6 +1738,37 @@ def _set_entry_state(command, state):
     return [EntryStateChanged(entry.number, command.state, reason), *_overridden(command.by, entry, [missing] if lacks else [], reason if lacks else "")]
 
 
+@_decide.register(CallEntry)
+def _call_entry(command, state):
+    entry = _entry(state, command.entry)
+    if entry.state in OUT_STATES and command.by.partition(":")[0] == "host":
+        raise Refused("not_allowed", f"Entry {entry.number} is {entry.state}: that is not yours to change.", 403)
+    if entry.number in state.erased:
+        raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
+    waits = entry.state == "called"
+    call = _checked_call(command.call, entry.calls if waits else min(entry.calls, CALLS - 1), f"Entry {entry.number}")
+    return [] if waits and call <= entry.calls else [EntryCalled(entry.number, max(call, entry.calls))]
+
+
+@_decide.register(CallCategory)
+def _call_category(command, state):
+    found = _category(state, command.category)
+    waiting = [e for e in entries_of(state, found.id) if e.state not in OUT_STATES and e.state != "on-stage" and not e.been]
+    call = _checked_call(command.call, max((e.calls for e in waiting), default=0), found.name)
+    return [EntryCalled(e.number, call) for e in waiting if e.state != "called" or e.calls < call]
+
+
+def _checked_call(call: int, made: int, who: str) -> int:
+    """Which call is asked for, 0 being the next: named by its number, so that two who tap at once call once."""
+    if not 0 <= call <= CALLS:
+        raise Refused("bad_field", f"call is 1 to {CALLS}.", field="call")
+    if call == 0 and made >= CALLS:
+        raise Refused("no_more_calls", f"{who} has been called {CALLS} times.", 409)
+    if call > made + 1:
+        raise Refused("call_skipped", f"Call {made + 1} of {who} comes first.", 409)
+    return call or made + 1
+
+
 @_decide.register(ErasePerson)
 def _erase_person(command, state):
     entry = _entry(state, command.entry)
@@ -2141,6 +2183,20 @@ def _step_reveal(command, state):
     return [RevealStepped(found.id, command.step, phase)] + ([CategoryAnnounced(found.id)] if ends else [])
 
 
+@_decide.register(StepRehearsal)
+def _step_rehearsal(command, state):
+    PHASE("phase", command.phase)
+    if not 0 <= command.step <= REHEARSED + 1:
+        raise Refused("bad_field", f"The rehearsal has the steps 0 to {REHEARSED + 1}.", field="step")
+    begun = state.screen.category in state.decisions and state.decisions[state.screen.category].begun
+    if state.screen.mode == "reveal" or (begun and state.categories[state.screen.category].state == "decided"):
+        raise Refused("reveal_begun", "A reveal is under way: rehearse before it or after it.", 409)
+    phase = command.phase if 1 <= command.step <= REHEARSED else "ink"
+    now = state.screen
+    same = (now.mode, now.drawn_step, now.drawn_phase) == ("rehearsal", command.step, phase)
+    return [] if same else [RehearsalStepped(command.step, phase)]
+
+
 @_decide.register(SetScreen)
 def _set_screen(command, state):
     mode = MODE("mode", command.mode)
@@ -2152,15 +2208,17 @@ def _set_screen(command, state):
 
 @_decide.register(CallToStage)
 def _call_to_stage(command, state):
+    left = [EntryStateChanged(e.number, "checked-in", "") for e in state.entries.values() if e.state == "on-stage" and e.number != command.entry]
     if command.entry is None:
-        return [StageCalled(None, command.follow)]
+        return [StageCalled(None, command.follow), *left] if left or state.stage != Stage(None, command.follow) else []
     if type(command.entry) is not int:
         raise Refused("bad_field", "entry is an entry number, or null.", field="entry")
     entry = _entry(state, command.entry)
     if entry.state in OUT_STATES:
         raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
     moved = [EntryStateChanged(entry.number, "on-stage", "")] if entry.state != "on-stage" else []
-    return [StageCalled(entry.number, command.follow), *moved]
+    told = [StageCalled(entry.number, command.follow), *left, *moved]
+    return told if left or moved or state.stage != Stage(entry.number, command.follow) else []
 
 
 # --- Folds ------------------------------------------------------------------
@@ -2174,7 +2232,7 @@ def thing_of(fact: Fact) -> tuple[str, object]:
     event = fact.events[0]
     if isinstance(event, ContestRestored):
         return "contest", ""
-    if isinstance(event, (RevealStepped, ScreenSet)):
+    if isinstance(event, (RevealStepped, RehearsalStepped, ScreenSet)):
         return "screen", ""
     if isinstance(event, StageCalled):
         return "stage", ""
@@ -2314,8 +2372,15 @@ def _fold_entry_submitted(event, state, fact):
 def _fold_entry_advanced(event, state, fact):
     first = state.entries[event.of]
     present = "checked-in" if first.state in PRESENT_STATES else "registered"
-    made = changed(first, number=event.entry, category=event.category, at=fact.at, of=event.of, state=present, reason="", overridden=())
+    made = changed(first, number=event.entry, category=event.category, at=fact.at, of=event.of, state=present, reason="", overridden=(), calls=0, been=False)
     return changed(state, entries=state.entries.set(made.number, made), numbers=made.number)
+
+
+def _fold_entry_state(event, state, fact):
+    calls = state.entries[event.entry].calls
+    more = {"called": {"calls": max(1, calls)}, "on-stage": {"been": True}, "checked-in": {"calls": 0},
+            "registered": {"calls": 0, "been": False}}.get(event.state, {})
+    return _with(state, "entries", event.entry, state=event.state, reason=event.reason, **more)
 
 
 def _photo(given: Mapping) -> Photo:
@@ -2486,8 +2551,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     EntryDescribed: lambda e, s, fact: _with(s, "entries", e.entry, **e.fields),
     RulesOverridden: _fold_rules_overridden,
     PhotoAdded: _fold_photo_added,
-    EntryStateChanged: lambda e, s, fact:
-        _with(s, "entries", e.entry, state=e.state, reason=e.reason),
+    EntryStateChanged: _fold_entry_state,
+    EntryCalled: lambda e, s, fact: _with(s, "entries", e.entry, state="called", reason="", calls=e.call, been=False),
     PersonErased: _fold_person_erased,
     ContestRestored: _fold_contest_restored,
     PhotoHidden: lambda e, s, fact: _with(s, "entries", e.entry, hidden=True),
@@ -2507,6 +2572,8 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     WinnerAbsent: _fold_winner_absent,
     CorrectionMade: _fold_correction_made,
     RevealStepped: _fold_reveal_stepped,
+    RehearsalStepped: lambda e, s, fact:
+        changed(s, screen=changed(s.screen, mode="rehearsal", drawn_step=e.step, drawn_phase=e.phase)),
     ScreenSet: lambda e, s, fact:
         changed(s, screen=changed(s.screen, mode=e.mode, text=e.text)),
     StageCalled: lambda e, s, fact: changed(s, stage=Stage(e.entry, e.follow)),
@@ -2569,13 +2636,13 @@ def _entry_view(state, channel, key):
     if channel == "public":
         del photos[1:]  # a reference may show somebody's child: it is for judges and staff
     seen = {"number": entry.number, "category": entry.category, "state": entry.state, "hidden": entry.hidden,
-            "photo": photos[0] if photos else None, "photos": photos, "at": entry.at}
+            "photo": photos[0] if photos else None, "photos": photos, "at": entry.at, "calls": entry.calls}
     if entry.of:
         seen["of"] = entry.of
     if channel in STAFF or _is_named(state, entry):
         seen |= {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
     if channel in STAFF:
-        seen |= {name: getattr(entry, name) for name in DESCRIBED} | {"overridden": list(entry.overridden)}
+        seen |= {name: getattr(entry, name) for name in DESCRIBED} | {"overridden": list(entry.overridden), "been": entry.been}
     if channel in ("desk", "admin"):
         seen |= {"phone": entry.phone, "adult": entry.adult}
     return seen
@@ -2703,7 +2770,10 @@ def _screen_view(state, channel, key):
         return {"mode": "message", "text": screen.text}
     if screen.mode == "stage":
         entry = view(state, "public", "entry", state.stage.entry)
-        return {"mode": "stage", "entry": entry}
+        return {"mode": "stage", "entry": entry, "next": next_on_stage(state)}
+    if screen.mode == "rehearsal":
+        more = {"step": screen.drawn_step, "steps": REHEARSED + 1} if channel in ("admin", "host") else {}
+        return {"mode": "rehearsal"} | _rehearsal_view(screen) | more
     if screen.mode != "reveal" or screen.category not in state.decisions:
         return {"mode": "black" if screen.mode == "black" else "wall"}
     seen = {"mode": "reveal", "category": screen.category} | _reveal_view(state, state.decisions[screen.category])
@@ -2731,8 +2801,27 @@ def _reveal_view(state: State, decision: Decision) -> dict:
         ({"stencil": p.stencil, "width": p.width, "height": p.height} for p in photos), key=lambda p: p["stencil"])}
 
 
+def _rehearsal_view(screen: Screen) -> dict:
+    """What a step of the rehearsal shows: pictures that every screen has. It knows no entry and no decision."""
+    if screen.drawn_step == 0:
+        return {"phase": "slate"}
+    if screen.drawn_step > REHEARSED:
+        return {"phase": "hold"}
+    return {"phase": screen.drawn_phase, "place": REHEARSED + 1 - screen.drawn_step}
+
+
+def next_on_stage(state: State) -> int | None:
+    """The entry that follows the one on stage: of its category, not out and not there yet, the called first, by number from there on."""
+    now = state.entries.get(state.stage.entry) if state.stage.entry else None
+    if now is None:
+        return None
+    waiting = [e for e in entries_of(state, now.category) if e.number != now.number and e.state not in OUT_STATES and not e.been
+               and (state.rules.wall == "at-once" or e.state in PRESENT_STATES)]
+    return min(waiting, key=lambda e: (e.state != "called", e.number < now.number, e.number)).number if waiting else None
+
+
 def _stage_view(state, channel, key):
-    return plain(state.stage)
+    return plain(state.stage) | {"next": next_on_stage(state)}
 
 
 _VIEWS: Mapping[str, Callable] = Map({
@@ -2764,7 +2853,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     """The things that an event may have changed, for anybody."""
     if isinstance(event, ContestChanged):
         everything = {"wall", "publish"} & set(event.changes)
-        return [("contest", None), ("screen", None)] + [("entry", n) for n in sorted(after.entries) if everything]
+        return [("contest", None), ("screen", None), ("stage", None)] + [("entry", n) for n in sorted(after.entries) if everything]
     if isinstance(event, StudioMatched):
         voted = [("run_off", r.id) for r in run_offs_of(after) if set(r.entries) & set(event.entries)]
         return [("sheet", (n, event.judge)) for n in event.entries] + voted
@@ -6411,7 +6500,7 @@ class Throttle:
 
 
 # What a form may leave out, and what it then means.
-_OPTIONAL = Map({"reason": "", "note": "", "text": "", "phase": "ink", "follow": True, "base": None})
+_OPTIONAL = Map({"reason": "", "note": "", "text": "", "phase": "ink", "follow": True, "base": None, "call": 0})
 _JSON_NAMES = Map({str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"})
 
 
@@ -6757,7 +6846,10 @@ def _restore(site: Site, ask: Ask) -> Answer:
 def _presence(site: Site, ask: Ask) -> Answer:
     seen = site.hub.peers.presence()
     here = [{k: v for k, v in c.items() if k != "here"} for c in seen if c["here"]]
-    return Answer({"screens": sum(c["page"] == "display" for c in here), "connections": here,
+    screens = sum(c["page"] == "display" for c in here)
+    if ask.who.role == "host":  # who runs the show must know that it is seen; whose phone is where is the organiser's
+        return Answer({"screens": screens})
+    return Answer({"screens": screens, "connections": here,
                    "devices": [c for c in seen if c["audience"].startswith("judge:")]})
 
 
@@ -6942,6 +7034,7 @@ ROUTES = (
     Route("POST", "/api/categories/<category>/close", ADMIN, _orders(CloseJudging, "category")),
     Route("POST", "/api/categories/<category>/reopen", ADMIN, _orders(ReopenCategory, "category")),
     Route("POST", "/api/categories/<category>/announce", ADMIN, _orders(AnnounceCategory, "category")),
+    Route("POST", "/api/categories/<category>/call", FLOOR, _orders(CallCategory, "category")),
     Route("POST", "/api/categories/<category>/merge", ADMIN, _orders(MergeCategory, "category")),
     Route("GET", "/api/judges", ADMIN, _lists("judge", "judges")),
     Route("POST", "/api/judges", ADMIN, _orders(InviteJudge, "judge", 201)),
@@ -6954,7 +7047,7 @@ ROUTES = (
     Route("POST", "/api/entries/<entry:int>/photos", DESKS, _add_photo_route, "upload"),
     Route("PATCH", "/api/entries/<entry:int>", DESKS, _orders(ChangeEntry, "entry")),
     Route("POST", "/api/entries/<entry:int>/check-in", DESKS, _orders(SetEntryState, "entry", state="checked-in")),
-    Route("POST", "/api/entries/<entry:int>/call", FLOOR, _orders(SetEntryState, "entry", state="called")),
+    Route("POST", "/api/entries/<entry:int>/call", FLOOR, _orders(CallEntry, "entry")),
     Route("POST", "/api/entries/<entry:int>/no-show", FLOOR, _orders(SetEntryState, "entry", state="no-show")),
     Route("POST", "/api/entries/<entry:int>/withdraw", DESKS, _orders(SetEntryState, "entry", state="withdrawn")),
     Route("POST", "/api/entries/<entry:int>/reinstate", DESKS, _orders(SetEntryState, "entry", state="registered")),
@@ -6976,6 +7069,7 @@ ROUTES = (
     Route("GET", "/api/winners", PUBLIC, _lists("winners", "winners")),
     Route("GET", "/api/feed", PUBLIC, _feed),
     Route("POST", "/api/reveal", HOSTS, _orders(StepReveal, "screen")),
+    Route("POST", "/api/rehearsal", HOSTS, _orders(StepRehearsal, "screen")),
     Route("POST", "/api/screen", HOSTS, _orders(SetScreen, "screen")),
     Route("POST", "/api/stage", HOSTS, _orders(CallToStage, "stage")),
     Route("GET", "/api/mine/<link>", PUBLIC, _mine),
@@ -6988,7 +7082,7 @@ ROUTES = (
     Route("GET", "/api/backups/<name>", ADMIN, _send_backup),
     Route("POST", "/api/restore", ADMIN, _restore, "archive"),
     Route("POST", "/api/rescue", ADMIN, _rescue),
-    Route("GET", "/api/presence", ADMIN, _presence),
+    Route("GET", "/api/presence", HOSTS, _presence),
     Route("GET", "/health", PUBLIC, _health),
     Route("GET", "/ready", PUBLIC, _ready),
     Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),

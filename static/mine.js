@@ -89,6 +89,8 @@ function words(entry, category) {
   if (!OUT.includes(entry.state) && ["decided", "closed", "announced"].includes(category.state)) {
     return [t(`mine.category-${category.state}`), t(`mine.category-${category.state}-advice`)];
   }
+  if (entry.state === "called" && entry.calls > 1) return [t(`mine.state-called-${entry.calls}`), t("mine.advice-called")];
+  if (entry.state === "checked-in" && entry.been) return [t("mine.state-been"), t("mine.advice-been")];
   return [t(`mine.state-${entry.state}`), t(`mine.advice-${entry.state}`, { number: entry.number })];
 }
 

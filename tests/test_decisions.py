@@ -1430,6 +1430,18 @@ class Contests(RuleBasedStateMachine):
     def reveal(self, number, phase):
         self.ask(app.StepReveal, category="sleeve", step=number, phase=phase)
 
+    @rule(entry=entry, number=st.integers(0, 3))
+    def call(self, entry, number):
+        self.ask(app.CallEntry, "host:j9", entry=entry, call=number)
+
+    @rule(category=category, number=st.integers(0, 3))
+    def call_all(self, category, number):
+        self.ask(app.CallCategory, category=category, call=number)
+
+    @rule(number=st.integers(0, 5), phase=st.sampled_from(["stencil", "ink"]))
+    def rehearse(self, number, phase):
+        self.ask(app.StepRehearsal, step=number, phase=phase)
+
     @rule(mode=st.sampled_from(["wall", "stage", "reveal", "black", "message"]))
     def screen(self, mode):
         self.ask(app.SetScreen, mode=mode, text="Hello")

@@ -214,6 +214,8 @@ def acts(room: Room, dice: random.Random) -> None:
         *[("post", "/api/reveal", {"category": category, "step": max(0, step), "phase": dice.choice(["stencil", "ink"])})] * 5,
         *[("post", "/api/screen", {"mode": mode}) for mode in ("wall", "stage", "reveal", "black")],
         *[("post", "/api/stage", {"entry": dice.choice([entry, None])})] * 2,
+        ("post", f"/api/categories/{category}/call", {}),
+        ("post", "/api/rehearsal", {"step": dice.randint(0, 4)}),
         *[("post", f"/api/entries/{entry}/{verb}", {"reason": "so"} if verb == "disqualify" else {})] * 6,
         ("patch", f"/api/entries/{entry}", {"title": f"Title {dice.randint(1, 99)}"}),
         ("patch", f"/api/entries/{entry}", {"category": dice.choice(categories)}),
