@@ -31,7 +31,7 @@ demo: .venv/.run  ## fill data-demo/ with a drawn contest and serve it (STAGE=op
 
 test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
 	@sh tests/prepare.sh
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 torture: .venv/.test  ## the crash tests at full length: every sequence of four operations, 200 kills of a real server (ROUNDS=200)
 	@TORTURE=1 ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -o faulthandler_timeout=3600 tests/test_crash.py $(ARGS)

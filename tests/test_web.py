@@ -1437,7 +1437,7 @@ class Inline(HTMLParser):
         self.found += [value for name, value in attributes if name in ("src", "href", "action") and re.match(r"(https?:)?//|javascript:", value or "")]
 
 
-@pytest.mark.parametrize("path", [*contest.PAGES, "/nothing-here", "/join/nobody-aaaa"])
+@pytest.mark.parametrize("path", [*sorted(contest.PAGES), "/nothing-here", "/join/nobody-aaaa"])
 def test_a_page_holds_to_the_policy_and_says_it_in_its_headers(house, path):
     answer = house.nobody.get(path.replace("<link>", "someone-aaaaaaaa"))
     assert answer.status == (404 if path.startswith(("/nothing", "/join")) else 200), answer
