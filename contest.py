@@ -14,6 +14,7 @@ Contents
     Decisions      the rules: decide
     Folds          the state after a fact: fold
     Views          who sees what: view, frames
+    Papers         what leaves the contest on paper and as files
     Log            durable lines, snapshot, recovery
     Trees          whole folders: lock, key, backup, restore, erasure
     Photos         untrusted bytes to safe files
@@ -35,8 +36,10 @@ import argparse
 import base64
 import bisect
 import contextlib
+import csv
 import ctypes
 import dataclasses
+import datetime
 import email.errors
 import errno
 import faulthandler
@@ -47,6 +50,7 @@ import hashlib
 import hmac
 import http.client
 import io
+import itertools
 import json
 import math
 import os
@@ -342,6 +346,7 @@ class Sheet:
     seq: int = 0
     by: str = ""
     because: str = ""  # who recused the judge: "judge", "organiser" or "studio", the same one; "lifted" by the organiser
+    typed: bool = False  # the marks were typed in by the organiser, from paper; `by` may be of a later recusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +439,7 @@ class Rules:
     publish: str = "placed"
     calm: bool = False
     registration: bool = True
+    sheets_open: bool = False  # once a category is announced, an entrant sees the own marks by the private link
 
 
 class Seen(typing.NamedTuple):
@@ -570,7 +576,7 @@ def _tick(name: str, value) -> bool:
 
 RULES_FIELDS = {
     "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
-    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag}
+    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag, "sheets_open": _flag}
 CATEGORY_FIELDS = {
     "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking"), "tokens": _number(1, 20, True),
     "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
@@ -973,8 +979,8 @@ def _blocks(group: list, key: Callable) -> list[list]:
 
 
 def _by(name: str, key: Callable) -> tuple[str, Callable]:
-    """A step of the chain that puts the higher key first."""
-    return name, lambda group: _blocks(group, key)
+    """A step of the chain that puts the higher key first; `tie_chain` reads its numbers off the key."""
+    return name, functools.partial(_blocks, key=key)
 
 
 def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
@@ -999,8 +1005,7 @@ def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
 def _count_points(judging: Judging) -> _Count:
     """Points, or trimmed where every entry has the same number of judges, 4 at least: means, criteria in order, duels."""
     totals, recused = _totals(judging), set(judging.recused)
-    sizes = {len(each) for each in totals.values()}
-    drop = int(judging.method == "trimmed" and len(sizes) == 1 and min(sizes) >= 4)
+    sizes, drop = {len(each) for each in totals.values()}, _dropped(judging, totals)
     flags = ["trim-off:" + ("fewer-than-4" if len(sizes) == 1 else "unequal-panel")] if judging.method == "trimmed" and not drop else []
     score = {e: _mean(sorted(each.values())[drop:len(each) - drop]) for e, each in totals.items() if each}
     spread = {e: max(each.values()) - min(each.values()) for e, each in totals.items() if each}
@@ -1011,6 +1016,12 @@ def _count_points(judging: Judging) -> _Count:
     missing = [(j, e) for e in totals for j in judging.panel if (j, e) not in recused and j not in totals[e]]
     flags += [f"spread:{e}" for e in spread if spread[e] >= 3]
     return _Count(steps, totals, lambda e: {"score": rounded(score[e]), "spread": rounded(spread[e])}, missing, flags)
+
+
+def _dropped(judging: Judging, totals: Mapping) -> int:
+    """How many of an entry's highest and of its lowest are left out: 1 or 0."""
+    sizes = {len(each) for each in totals.values()}
+    return int(judging.method == "trimmed" and len(sizes) == 1 and min(sizes) >= 4)
 
 
 def _head_to_head(group: list, totals: Mapping) -> list[list]:
@@ -1126,15 +1137,21 @@ def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Group
     return groups
 
 
+def _heard(judging: Judging, entries: Collection[int], votes: Mapping[str, int]) -> dict[str, int]:
+    """The votes of a run-off that count: of the panel, for one of its entries, by judges recused from none of them."""
+    panel, recused = set(judging.panel), set(judging.recused)
+    return {j: e for j, e in votes.items() if j in panel and e in entries and not any((j, x) in recused for x in entries)}
+
+
 def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str], list[str]]:
     """The groups after the run-offs in the order held, the ids of those that are void, and flags for votes that do not count."""
-    recused, panel, stale, flags = set(judging.recused), set(judging.panel), [], []
+    stale, flags = [], []
     for key, entries, votes in judging.run_offs:
         field_ = set(entries)
         if not any(by is None and set(group) == field_ for group, by in groups):
             stale.append(key)
             continue
-        heard = {j: e for j, e in votes.items() if j in panel and e in field_ and not any((j, x) in recused for x in field_)}
+        heard = _heard(judging, field_, votes)
         flags += [f"run-off-vote:{key}:{j}" for j in sorted(set(votes) - set(heard))]
         got = {e: list(heard.values()).count(e) for e in field_}
         groups = break_ties(groups, [("run-off", lambda group: _blocks(group, got.get) if set(group) == field_ else [group])])
@@ -1258,6 +1275,108 @@ def _solve(rows: list[list[Fraction]]) -> list[Fraction] | None:
             if k != i and row[i]:
                 rows[k] = [x - row[i] * y for x, y in zip(row, rows[i])]
     return [row[-1] for row in rows]
+
+
+# How it came about: the numbers behind the places, for whoever has to answer for them.
+
+MOST_DUELS = 40  # entries level up to there are told pair by pair: of more nobody reads the thousands of pairs
+
+def written(value: Fraction) -> str:
+    """An exact number as a decimal where it has one, else as the fraction that it is; not below 0.
+
+    >>> written(Fraction(349, 40)), written(Fraction(26, 3)), written(Fraction(8))
+    ('8.725', '26/3', '8')
+    """
+    digits = next((n for n in range(40) if 10 ** n % value.denominator == 0), None)
+    if not digits:
+        return str(value)
+    whole, rest = divmod(value.numerator * 10 ** digits // value.denominator, 10 ** digits)
+    return f"{whole}.{rest:0{digits}d}"
+
+
+def exact_scores(judging: Judging) -> dict[int, str]:
+    """{entry: its score, exact}; a ranking has none."""
+    count = _COUNTS[judging.method](judging)
+    key = count.steps[0][1].keywords["key"]
+    return {} if judging.method == "ranking" else {e: written(Fraction(key(e))) for e in judging.entries if count.judges[e]}
+
+
+def sheet_totals(judging: Judging) -> dict[tuple[str, int], tuple[str, str]]:
+    """{(judge, entry): (total of the sheet, exact; "counted", "dropped-high" or "dropped-low")} of the sheets that are read.
+
+    Of several that are as high, or as low, the first of the panel is named: one copy is dropped, and it does not matter which.
+    """
+    totals = _totals(judging)
+    found = {(j, e): (written(t), "counted") for e, each in totals.items() for j, t in each.items()}
+    for entry, each in totals.items() if _dropped(judging, totals) else ():
+        lowest = min(each, key=each.get)
+        highest = max((j for j in each if j != lowest), key=each.get)
+        for judge, why in ((lowest, "dropped-low"), (highest, "dropped-high")):
+            found[judge, entry] = found[judge, entry][0], why
+    return found
+
+
+def tie_chain(judging: Judging) -> list[dict]:
+    """Each step of the chain that a group of level entries came to, in the order taken, with its numbers.
+
+    returns  [{"step", "entries", "into": [[entry]], best first, "values": {entry: [exact numbers]}}]; head-to-head has "duels"
+             [{"entries": [a, b], "judges": [how many put a above b, b above a]}] instead (up to MOST_DUELS entries), a run-off its
+             "run_off" id, a decision its "reason"; both are "void" where they were not about such a group, or a later one replaced them
+
+    >>> sheets = {("ana", 1): {"t": 8}, ("ana", 2): {"t": 7}}
+    >>> tie_chain(Judging([1, 2], ["ana"], [Criterion("t", "Technique")], sheets))
+    [{'step': 'mean', 'entries': [1, 2], 'into': [[1], [2]], 'values': {1: ['8'], 2: ['7']}}]
+    """
+    judging = dataclasses.replace(judging, entries=sorted(judging.entries), panel=list(judging.panel))
+    count, told = _COUNTS[judging.method](judging), []
+    ranked = [e for e in judging.entries if count.judges[e]]
+    groups = break_ties([(ranked, None)] if ranked else [], [_told(name, split, judging, told) for name, split in count.steps])
+    for key, entries, votes in judging.run_offs:
+        groups, stale, _ = _hold(groups, dataclasses.replace(judging, run_offs=[(key, entries, votes)]))
+        heard = list(_heard(judging, entries, votes).values())
+        told.append({"step": "run-off", "run_off": key, "entries": sorted(entries), "void": bool(stale),
+                     "into": [] if stale else [sorted(group) for group, _ in groups if set(group) <= set(entries)],
+                     "values": {e: [str(heard.count(e))] for e in sorted(entries)}})
+    return told + _told_decisions(groups, judging)
+
+
+def _told(name: str, split: Callable, judging: Judging, told: list[dict]) -> tuple[str, Callable]:
+    """A step that writes down what it does; alone entries never come to it."""
+    def watched(group: list) -> list[list]:
+        blocks = split(group)
+        numbers = {"values": {e: _figures(split.keywords["key"](e)) for e in sorted(group)}} if name != "head-to-head" else {
+            "values": {}, "duels": _duels(group, _totals(judging)) if len(group) <= MOST_DUELS else []}
+        told.append({"step": name, "entries": sorted(group), "into": [sorted(block) for block in blocks]} | numbers)
+        return blocks
+    return name, watched
+
+
+def _figures(key) -> list[str]:
+    """The numbers that a step compares; the sign only says which way."""
+    return [part for each in key for part in _figures(each)] if isinstance(key, tuple) else [written(abs(Fraction(key)))]
+
+
+def _duels(group: list, totals: Mapping) -> list[dict]:
+    """Who put whom above whom: the pairs of a group, each with its count of judges."""
+    found = []
+    for a, b in itertools.combinations(sorted(group), 2):
+        both = [j for j in totals[a] if j in totals[b]]
+        found.append({"entries": [a, b], "judges": [sum(totals[a][j] > totals[b][j] for j in both),
+                                                    sum(totals[b][j] > totals[a][j] for j in both)]})
+    return found
+
+
+def _told_decisions(groups: _Groups, judging: Judging) -> list[dict]:
+    """What the head judge decided; of several about the same entries the last one that fits holds."""
+    told: list[dict] = []
+    for order, reason in judging.decisions:
+        named = sorted(e for block in order for e in block)
+        fits = not _apply(groups, dataclasses.replace(judging, decisions=[(order, reason)]))[1]
+        for before in told:
+            before["void"] |= fits and before["entries"] == named
+        told.append({"step": "decision", "entries": named, "into": [sorted(block) for block in order], "values": {}, "reason": reason,
+                     "void": not fits})
+    return told
 
 
 # --- Decisions --------------------------------------------------------------
@@ -2437,7 +2556,7 @@ def _fold_tie_decided(event, state, fact):
 def _fold_sheet_given(event, state, fact):
     was = newest_sheet(state, event.entry, event.judge)
     return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
-                                   event.late, event.counted, fact.seq, fact.by, was.because if was else ""))
+                                   event.late, event.counted, fact.seq, fact.by, was.because if was else "", fact.by == "admin"))
 
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
@@ -2936,6 +3055,368 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
                     told.setdefault(channel, []).append(
                         {"k": name, "d": {kind: now} if now is not None else {"gone": {kind: key}}})
     return told
+
+
+# --- Papers -----------------------------------------------------------------
+# What leaves the contest on paper and as files: how a category was decided, an
+# entrant's own marks, everything as JSON and as tables. Pure: made of a state,
+# and of the facts that Routes has Desk read. Decides nothing, changes nothing.
+
+_NOT_TOLD = frozenset({"PhotoAdded", "PhotoHidden", "PhotoShown", "EntryDescribed", "JudgeRenewed"})  # they decide nothing
+_LEFT_OUT = frozenset({"photos", "phone", "scores", "lines", "consent", "adult", "carried"})  # fields of events that the story does without
+FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # a text that begins so may be run by a spreadsheet. Source: OWASP, "CSV Injection"
+
+
+def trail(state: State, category: str, facts: Iterable[Fact]) -> list[dict]:
+    """What happened about a category, in the order of the log: who did what when.
+
+    state    as it is now: it knows which entries are in the category
+    facts    all of them, from the first
+    returns  [{"seq", "at", "by", "what": the event in the words of a frame, ...its fields}]; of sheets that a judge saved
+             again and again before turning to another entry the last, with "since" and "times"
+    """
+    story: list[dict | None] = []
+    where: dict[int, str] = {}  # the category an entry was in at that moment
+    last: dict[str, int] = {}  # judge -> where the story holds what that judge gave last
+    for fact in facts:
+        for event in fact.events:
+            number = getattr(event, "entry", None)
+            if isinstance(event, (EntrySubmitted, EntryAdvanced, EntryMoved)):
+                concerned = category in (event.category, where.get(number))
+                where[number] = event.category
+            else:
+                concerned = _concerns(state, category, event, where)
+            if isinstance(event, CategoryMerged):
+                where |= dict.fromkeys(event.entries, event.into)
+            if isinstance(event, CategoryAdded) and concerned:  # one of the same name that was deleted is another category
+                story, last = [], {}
+            if concerned and type(event).__name__ not in _NOT_TOLD:
+                _tell(story, last, fact, event)
+    return [told for told in story if told]
+
+
+def _concerns(state: State, category: str, event: Event, where: Mapping[int, str]) -> bool:
+    """Whether an event is part of the story of a category."""
+    if isinstance(event, ContestRestored):
+        return True
+    if isinstance(event, JudgeInvited):
+        return event.role == "judge" and (event.categories is None or category in event.categories)
+    if isinstance(event, JudgeRevoked):
+        return event.judge in state.judges and state.judges[event.judge].role == "judge"
+    if isinstance(event, StudioMatched):
+        return any(where.get(number) == category for number in event.entries)
+    if run_off := state.run_offs.get(getattr(event, "run_off", None)):
+        return run_off.category == category
+    number = getattr(event, "entry", None)
+    if category in (getattr(event, "category", None), getattr(event, "into", None)):
+        return True
+    return number is not None and not isinstance(event, StageCalled) and (
+        where.get(number) == category or (number in state.entries and state.entries[number].category == category))
+
+
+def _tell(story: list[dict | None], last: dict[str, int], fact: Fact, event: Event) -> None:
+    """Put an event into the story. A judge who saves the same thing again replaces it there."""
+    told = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name not in _LEFT_OUT}
+    told = {"seq": fact.seq, "at": fact.at, "by": fact.by, "what": re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()} | told
+    if isinstance(event, EntryChanged):
+        told["changes"] = sorted(event.changes)
+    if not isinstance(event, (SheetGiven, TokensGiven, RankingGiven)):
+        last.clear()
+        story.append(told)
+        return
+    before = story[last[event.judge]] if event.judge in last else None
+    same = ("what", "by", "late", "counted", "entry" if isinstance(event, SheetGiven) else "category")
+    if before and all(before[name] == told[name] for name in same):
+        told |= {"since": before.get("since", before["at"]), "times": before.get("times", 1) + 1}
+        story[last[event.judge]] = None
+    last[event.judge] = len(story)
+    story.append(told)
+
+
+def how_decided(state: State, category: str, story: list[dict]) -> dict:
+    """All that the places of a category rest on, as GET /api/decided/ID tells it.
+
+    story    its `trail`
+    errors   Refused `no_such_category`
+    """
+    table = category_standings(state, category)
+    judging = judging_of(state, state.categories[category])
+    totals = sheet_totals(judging) if judging.method in ("points", "trimmed") else {}
+    scores = exact_scores(judging)
+    for row in table["rows"]:
+        row["exact"] = scores.get(row["entry"])
+    numbers = [e.number for e in entries_of(state, category)]
+    hands = [plain(h) | {"typed": h.by == "admin", "part": _hand_part(h, judging, table)} for h in _hands(state, category)]
+    return {
+        "category": view(state, "admin", "category", category), "contest": view(state, "admin", "contest"), "standings": table,
+        "chain": tie_chain(judging), "judges": _judges_in(state, judging, numbers, story),
+        "entries": [_entry_told(state, n) for n in numbers],
+        "sheets": [_sheet_told(s, judging, totals, table["out"]) for n in numbers for s in _sheets(state, n)],
+        "hands": hands, "recusals": _recusals(state, numbers, story),
+        "run_offs": [plain(r) for r in run_offs_of(state, category)],
+        "ties": plain(state.ties.get(category, ())), "decision": view(state, "admin", "decision", category),
+        "warnings": decision_warnings(state, category, table), "trail": story}
+
+
+def _sheets(state: State, number: int) -> list[Sheet]:
+    """The sheets of an entry, those that came too late behind those that count."""
+    return [s for kept in (state.sheets, state.after) for _, s in sorted(kept.get(number, {}).items(), key=lambda item: int(item[0][1:]))]
+
+
+def _hands(state: State, category: str) -> list[Hand]:
+    return [h for kept in (state.hands, state.after_hands) for _, h in sorted(kept.get(category, {}).items(), key=lambda item: int(item[0][1:]))]
+
+
+def _judges_in(state: State, judging: Judging, numbers: list[int], story: list[dict]) -> list[dict]:
+    """The panel, and whoever else the story names."""
+    named = {*judging.panel, *(s.judge for n in numbers for s in _sheets(state, n)), *(told.get("judge") for told in story),
+             *(told["by"].partition(":")[2] for told in story)} & set(state.judges)
+    found = [state.judges[key] for key in sorted(named, key=lambda key: int(key[1:]))]
+    return [{"id": j.id, "name": j.name, "role": j.role, "studio": j.studio, "head": j.head, "revoked": j.revoked,
+             "on_panel": j.id in judging.panel} for j in found]
+
+
+def _entry_told(state: State, number: int) -> dict:
+    entry = state.entries[number]
+    told = {name: getattr(entry, name) for name in ("number", "state", "title", "artist", "studio", "collector", "reason", "of")}
+    return told | {"overridden": list(entry.overridden), "photo": entry.photos[0].thumb if entry.photos else None}
+
+
+def _sheet_told(sheet: Sheet, judging: Judging, totals: Mapping, out: list[int]) -> dict:
+    """A sheet, its exact total, and what became of it."""
+    total, part = totals.get((sheet.judge, sheet.entry), (None, "incomplete" if sheet.marks else "empty"))
+    if not sheet.counted:
+        total, part = None, "late"
+    elif sheet.recused:
+        part = "recused"
+    elif sheet.entry in out:
+        part = "out"
+    elif sheet.judge not in judging.panel:
+        part = "not-on-panel"
+    return plain(sheet) | {"total": total, "part": part}
+
+
+def _hand_part(hand: Hand, judging: Judging, table: Mapping) -> str:
+    """What became of tokens or a ranking."""
+    if not hand.counted:
+        return "late"
+    if hand.judge not in judging.panel:
+        return "not-on-panel"
+    missing = any(each["judge"] == hand.judge for each in table["missing"])
+    return "incomplete" if judging.method == "ranking" and (missing or not hand.entries) else "counted"
+
+
+def _recusals(state: State, numbers: list[int], story: list[dict]) -> list[dict]:
+    """Who is recused from what, by whom, and why as far as anybody said."""
+    why = {(told["entry"], told["judge"]): told for told in story if told["what"] == "judge_recused"}
+    why |= {(n, told["judge"]): told for told in story if told["what"] == "studio_matched" for n in told["entries"]}
+    found = []
+    for sheet in (s for n in numbers for s in _sheets(state, n) if s.recused):
+        told = why.get((sheet.entry, sheet.judge), {})
+        found.append({"entry": sheet.entry, "judge": sheet.judge, "because": sheet.because, "at": told.get("at"), "by": told.get("by"),
+                      "reason": told.get("reason", "")})
+    return found
+
+
+def own_marks(state: State, number: int) -> dict | None:
+    """What the judges gave an entry, for its entrant: without names, in an order that tells nothing. None while it is not to be seen.
+
+    returns  {"sheets": [{criterion: mark}], best first}, {"tokens": 2, "judges": 5} or {"ranks": [1, 2, 4], "judges": 3}
+    """
+    entry = state.entries[number]
+    category = state.categories[entry.category]
+    if not state.rules.sheets_open or category.state != "announced" or entry.state in OUT_STATES:
+        return None
+    judging = judging_of(state, category)
+    if category.method in ("points", "trimmed"):
+        totals = {j: Fraction(total) for (j, n), (total, _) in sheet_totals(judging).items() if n == number}
+        order = sorted(totals, key=lambda j: (-totals[j], [-judging.sheets[j, number][c.id] for c in category.criteria]))
+        return {"sheets": [{c.id: judging.sheets[j, number][c.id] for c in category.criteria} for j in order]} if order else None
+    row = next((r for r in standings(judging)["rows"] if r["entry"] == number), None)
+    if row is None:
+        return None
+    shown = {"tokens": row["score"]} if category.method == "tokens" else {"ranks": sorted(row["ranks"].values())}
+    return shown | {"judges": row["judges"]}
+
+
+# Files: everything as one JSON, and as tables for a spreadsheet.
+
+
+def _exported(state: State) -> Iterator[tuple[str, Iterator[dict]]]:
+    """The lists of an export, in the words of docs/http.md."""
+    order = sorted(state.categories.values(), key=lambda c: c.position)
+    yield "categories", (view(state, "admin", "category", c.id) for c in order)
+    yield "judges", ({k: v for k, v in plain(state.judges[key]).items() if k != "generation"} for key in sorted(state.judges, key=lambda k: int(k[1:])))
+    yield "entries", (view(state, "admin", "entry", n) | {"reason": state.entries[n].reason, "consent": state.entries[n].consent}
+                      for n in sorted(state.entries))
+    yield "sheets", (plain(s) for n in sorted({*state.sheets, *state.after}) for s in _sheets(state, n))
+    yield "hands", (plain(h) for c in order for h in _hands(state, c.id))
+    yield "run_offs", (plain(r) for r in run_offs_of(state))
+    yield "ties", (view(state, "admin", "tie", c.id) for c in order if c.id in state.ties)
+    yield "standings", (_exact_standings(state, c) for c in order)
+    yield "decisions", (view(state, "admin", "decision", c.id) for c in order if c.id in state.decisions)
+    yield "winners", (seen for c in order if (seen := view(state, "admin", "winners", c.id)))
+
+
+def _exact_standings(state: State, category: Category) -> dict:
+    table, scores = category_standings(state, category.id), exact_scores(judging_of(state, category))
+    return table | {"rows": [row | {"exact": scores.get(row["entry"])} for row in table["rows"]]}
+
+
+def export_json(state: State, head: Mapping) -> Iterator[bytes]:
+    """Everything, as pieces of one JSON object with a thing a line. Photos are in a backup, not here.
+
+    head   {"epoch", "seq", "hash"}: the line of the log that it is of
+    """
+    begin = dumps({"export": 1, "head": head, "contest": view(state, "admin", "contest")})
+    yield begin[:-1]
+    for name, things in _exported(state):
+        yield b',\n"%s":[' % name.encode()
+        for number, piece in enumerate(_batches(things)):
+            yield (b",\n" if number else b"\n") + b",\n".join(map(dumps, piece))
+        yield b"]"
+    yield b"}\n"
+
+
+def _batches(things: Iterable, size: int = 250) -> Iterator[list]:
+    things = iter(things)
+    while piece := list(itertools.islice(things, size)):
+        yield piece
+
+
+def _category_rows(state):
+    for c in sorted(state.categories.values(), key=lambda c: c.position):
+        yield [c.id, c.name, c.state, c.method, c.places, c.lowest, c.highest, c.step, [f"{x.id}:{written(exact(x.weight))}" for x in c.criteria],
+               c.age, c.at_show, c.max_per_artist, c.needs, c.minimum, c.quorum, _instant(c.closes_at), c.sources]
+
+
+def _judge_rows(state):
+    for j in sorted(state.judges.values(), key=lambda j: int(j.id[1:])):
+        yield [j.id, j.name, j.role, j.studio, j.head, j.revoked, "all" if j.categories is None else j.categories]
+
+
+def _entry_rows(state):
+    for _, e in sorted(state.entries.items()):
+        yield [e.number, e.category, e.state, e.title, e.artist, e.studio, e.collector, e.phone, _instant(e.at), e.age, e.size_cm or None,
+               e.at_show, e.overridden, e.reason, e.of or None, e.adult, e.consent, e.hidden]
+
+
+def _sheets_by_category(state: State) -> Iterator[tuple[Category, int, Sheet]]:
+    for category in sorted(state.categories.values(), key=lambda c: c.position):
+        yield from ((category, e.number, s) for e in entries_of(state, category.id) for s in _sheets(state, e.number))
+
+
+def _sheet_rows(state):
+    totals = {}
+    for category in state.categories.values():
+        judging = dataclasses.replace(judging_of(state, category), method="points")
+        totals |= {pair: total for pair, (total, _) in sheet_totals(judging).items()}
+    for category, number, s in _sheets_by_category(state):
+        total = totals.get((s.judge, number), "") if s.counted else ""
+        yield [category.id, number, s.judge, state.judges[s.judge].name, *_parted(total), s.recused, s.because, s.late, s.counted, s.typed, s.note, s.seq]
+
+
+def _mark_rows(state):
+    for category, number, s in _sheets_by_category(state):
+        for c in category.criteria:
+            if c.id in s.marks:
+                yield [category.id, number, s.judge, state.judges[s.judge].name, c.id, c.name, c.weight, s.marks[c.id], s.counted]
+
+
+def _hand_rows(state):
+    for category in sorted(state.categories.values(), key=lambda c: c.position):
+        for h in _hands(state, category.id):
+            for position, number in enumerate(h.entries, 1):
+                yield [category.id, category.method, h.judge, state.judges[h.judge].name, position, number, h.late, h.counted, h.by == "admin"]
+
+
+def _run_off_rows(state):
+    for r in run_offs_of(state):
+        for judge, number in sorted(r.votes.items()):
+            yield [r.category, r.id, r.entries, r.closed, judge, state.judges[judge].name, number]
+
+
+def _tie_rows(state):
+    for category, ties in sorted(state.ties.items()):
+        for tie in ties:
+            yield [category, [" = ".join(map(str, group)) for group in tie.order], tie.reason, tie.by, tie.seq]
+
+
+def _standing_rows(state):
+    for category in sorted(state.categories.values(), key=lambda c: c.position):
+        table = _exact_standings(state, category)
+        for r in table["rows"]:
+            yield [category.id, r["place"], r["entry"], r["score"], *_parted(r["exact"] or "")[1:], r["judges"], r["spread"], r["decided_by"],
+                   r["tied_with"], table["provisional"]]
+        for why in ("unranked", "out"):
+            yield from ([category.id, None, number, None, None, None, None, None, why, None, table["provisional"]] for number in table[why])
+
+
+def _winner_rows(state):
+    for category in sorted(state.categories.values(), key=lambda c: c.position):
+        if decision := state.decisions.get(category.id):
+            for at, group in enumerate(decision.places):
+                for entry in (state.entries[n] for n in group):
+                    yield [category.id, category.name, decision.place(at), entry.number, entry.title, entry.artist, entry.studio, entry.collector,
+                           decision.scores.get(str(entry.number)), group in decision.revealed, decision.reason, decision.absent, decision.correction]
+
+
+def _instant(ms: int | None) -> str | None:
+    """A moment as a spreadsheet sorts it: 2026-11-23T21:10:00Z."""
+    return None if ms is None else datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parted(total: str) -> list:
+    """An exact number as rounded, numerator, denominator: a cell "26/3" would be read as a day in March."""
+    value = Fraction(total) if total else None
+    return [None, None, None] if value is None else [rounded(value), value.numerator, value.denominator]
+
+
+#: The tables of an export: their columns, and what makes their rows of a state.
+TABLES: Mapping[str, tuple[str, Callable[[State], Iterator[list]]]] = Map({
+    "categories": ("category name state method places lowest highest step criteria age at_show max_per_artist needs minimum quorum closes_at from",
+                   _category_rows),
+    "judges": ("judge name role studio head revoked categories", _judge_rows),
+    "entries": ("entry category state title artist studio collector phone entered_at age size_cm at_show overridden reason of adult consent hidden",
+                _entry_rows),
+    "sheets": ("category entry judge name total total_numerator total_denominator recused because late counted typed note seq", _sheet_rows),
+    "marks": ("category entry judge name criterion criterion_name weight mark counted", _mark_rows),
+    "hands": ("category method judge name position entry late counted typed", _hand_rows),
+    "run_offs": ("category run_off entries closed judge name choice", _run_off_rows),
+    "ties": ("category order reason by seq", _tie_rows),
+    "standings": ("category place entry score score_numerator score_denominator judges spread decided_by tied_with provisional", _standing_rows),
+    "winners": ("category category_name place entry title artist studio collector score revealed reason absent correction", _winner_rows)})
+
+
+def cell(value, comma: bool = False) -> str:
+    """A value as a cell. A text that a spreadsheet might take for a formula gets an apostrophe in front.
+
+    comma   numbers with a decimal comma
+
+    >>> cell("=1+1"), cell(8.5, comma=True), cell(None), cell([118, 121]), cell(True)
+    ("'=1+1", '8,5', '', '118 121', 'yes')
+    """
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "" if value is None else "no"
+    if isinstance(value, (int, float)):
+        text = f"{value:.15g}" if isinstance(value, float) else str(value)
+        return text.replace(".", ",") if comma else text
+    text = value if isinstance(value, str) else " ".join(map(str, value))
+    return "'" + text if text.startswith(tuple(FORMULA)) else text
+
+
+def export_csv(state: State, what: str, comma: bool = False) -> Iterator[bytes]:
+    """A table of TABLES as pieces of a CSV file: UTF-8 with a mark in front, without which spreadsheets take it for another code.
+
+    comma    decimal commas and semicolons between the cells, as spreadsheets of most of Europe have them
+    """
+    columns, rows = TABLES[what]
+    yield b"\xef\xbb\xbf"
+    for piece in _batches(itertools.chain([columns.split()], rows(state))):
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=";" if comma else ",")
+        writer.writerows([cell(value, comma) for value in row] for row in piece)
+        yield out.getvalue().encode()
 
 
 # --- Log --------------------------------------------------------------------
@@ -5944,6 +6425,14 @@ def records_behind(desk: Desk, seq: int, most: int) -> list[dict]:
     return in_pool(gevent.get_hub().threadpool, records_of, lines, desk.state.seq, most)
 
 
+def read_back(log: Log, seq: int, read: Callable[[Iterable[Fact]], object]) -> object:
+    """What `read` makes of all facts up to a seq, from the first: in another thread, for a long evening takes a second."""
+    def whole():
+        lines = (line for _, _, line in Reader(log.disk, log.folder))
+        return read(fact_from_json(line.public, line.private) for line in itertools.takewhile(lambda line: line.seq <= seq, lines))
+    return in_pool(gevent.get_hub().threadpool, whole)
+
+
 class SecondPlace:
     """A folder of this contest's own on another disk, made when that is there: a stick, a mounted folder."""
 
@@ -6638,6 +7127,42 @@ def _thought_of(site: Site, ask: Ask, category: Category) -> list[int] | None:
     return named
 
 
+def _head(site: Site) -> Head:
+    return Head(site.state.epoch, site.state.seq, site.desk.line_hash)
+
+
+def _decided_by_what(site: Site, ask: Ask) -> Answer:
+    state, head, category = site.state, _head(site), ask.args["category"]
+    if category not in state.categories:
+        raise no_such("category", category)
+    story = read_back(site.desk.log, state.seq, lambda facts: trail(state, category, facts))
+    announced = state.categories[category].state == "announced"
+    shown = {"epoch": head.epoch, "seq": head.seq, "hash": head.hash if announced else head.hash[:8]}
+    return Answer(how_decided(state, category, story) | {"head": shown})
+
+
+def _as_file(pieces: Iterable[bytes], name: str, kind: str) -> Answer:
+    """A file to be saved, made piece by piece so that others have their turn."""
+    def in_turns() -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            turn(0)
+    return Answer({}, stream=in_turns(), headers=Map({"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}))
+
+
+def _export_json(site: Site, ask: Ask) -> Answer:
+    return _as_file(export_json(site.state, _head(site)._asdict()), "contest.json", "application/json")
+
+
+def _export_csv(site: Site, ask: Ask) -> Answer:
+    what, style = ask.query.get("what", "entries"), ask.query.get("decimal", "point")
+    if what not in TABLES:
+        raise Refused("bad_field", f"what is one of {', '.join(sorted(TABLES))}.", field="what")
+    if style not in ("point", "comma"):
+        raise Refused("bad_field", "decimal is point or comma.", field="decimal")
+    return _as_file(export_csv(site.state, what, style == "comma"), f"contest-{what}.csv", "text/csv; charset=utf-8")
+
+
 def _events(site: Site, ask: Ask) -> Answer:
     query = dict(ask.query)
     cursor = None
@@ -6790,8 +7315,9 @@ def _mine(site: Site, ask: Ask) -> Answer:
     number = _mine_number(site, ask)
     state, entry = site.state, site.state.entries[number]
     seen = view(state, "admin", "entry", number)
+    marks = own_marks(state, number)
     return Answer({"entry": seen, "category": view(state, "public", "category", entry.category),
-                   "contest": site.seen_by(ask.who, "contest"), "stage": view(state, "public", "stage")})
+                   "contest": site.seen_by(ask.who, "contest"), "stage": view(state, "public", "stage")} | ({"marks": marks} if marks else {}))
 
 
 def _mine_withdraw(site: Site, ask: Ask) -> Answer:
@@ -7063,6 +7589,7 @@ ROUTES = (
     Route("POST", "/api/run-offs/<run_off>/close", ADMIN, _orders(CloseRunOff, "run_off")),
     Route("PUT", "/api/ties/<category>", ADMIN, _orders(DecideTie, "tie")),
     Route("GET", "/api/standings/<category>", ADMIN, _standings),
+    Route("GET", "/api/decided/<category>", ADMIN, _decided_by_what),
     Route("PUT", "/api/winners/<category>", ADMIN, _orders(DecideWinners, "decision")),
     Route("POST", "/api/winners/<category>/absent", HOSTS, _orders(PassOver, "decision")),
     Route("POST", "/api/winners/<category>/correct", ADMIN, _orders(CorrectWinners, "decision")),
@@ -7077,6 +7604,8 @@ ROUTES = (
     Route("POST", "/api/mine/<link>/withdraw", PUBLIC, _mine_withdraw),
     Route("DELETE", "/api/entries/<entry:int>/person", ADMIN, _erase_person),
     Route("GET", "/api/log", ADMIN, _log),
+    Route("GET", "/api/export.json", ADMIN, _export_json),
+    Route("GET", "/api/export.csv", ADMIN, _export_csv),
     Route("GET", "/api/backups", ADMIN, _list_backups),
     Route("POST", "/api/backups", ADMIN, _make_backup),
     Route("GET", "/api/backups/<name>", ADMIN, _send_backup),

@@ -12,7 +12,7 @@ import pytest
 SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
-SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Folds", "Views", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
             "Web", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
@@ -22,6 +22,7 @@ FORBIDDEN = {
     "Decisions": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Folds": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command", "Refused"},
     "Views": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command"},
+    "Papers": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "fold", "Command", "Log", "Reader"},
     "Log": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
     "Trees": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
     "Photos": {"State", "Log", "gevent", "bottle"},

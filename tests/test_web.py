@@ -233,6 +233,7 @@ ROWS = [
     Row("POST", "/api/run-offs/<run_off>/close", ADMIN, 200, "closed", None, {"method": "tokens"}),
     Row("PUT", "/api/ties/<category>", ADMIN, 200, "closed", lambda it: {"order": [it["level"]], "reason": "both"}, {"method": "tokens"}),
     Row("GET", "/api/standings/<category>", ADMIN, stage="closed"),
+    Row("GET", "/api/decided/<category>", ADMIN, stage="closed"),
     Row("PUT", "/api/winners/<category>", ADMIN, stage="closed", body=lambda it: {"places": [[it["entry"]]], "reason": "one entry"}),
     Row("POST", "/api/winners/<category>/absent", HOSTS, stage="decided", body=lambda it: {"entry": it["entry"]}),
     Row("POST", "/api/winners/<category>/correct", ADMIN, 409, "decided", body=lambda it: {"places": [], "reason": "nobody"}),
@@ -247,6 +248,8 @@ ROWS = [
     Row("POST", "/api/mine/<link>/withdraw", ALL, stage="open"),
     Row("DELETE", "/api/entries/<entry:int>/person", ADMIN, stage="open"),
     Row("GET", "/api/log", ADMIN),
+    Row("GET", "/api/export.json", ADMIN),
+    Row("GET", "/api/export.csv", ADMIN),
     Row("GET", "/api/backups", ADMIN),
     Row("POST", "/api/backups", ADMIN, 201),
     Row("GET", "/api/backups/<name>", ADMIN, 404),
@@ -260,6 +263,9 @@ ROWS = [
     Row("GET", "/api/realtime-metrics", ADMIN),
     Row("GET", "/metrics", ADMIN),
 ]
+
+
+STREAMS = {"/metrics": ("text/plain", b"contest_connections"), "/api/export.csv": ("text/csv", b"\xef\xbb\xbfentry,category,")}
 
 
 def test_every_route_of_the_server_has_its_row_here():
@@ -313,8 +319,9 @@ def test_each_route_answers_each_role_as_the_table_says(house, row):
         it = prepared(house, row) if count else it
         answer = asked(house.person(role), row, it)
         assert answer.status == row.status, (role, answer)
-        if row.path == "/metrics":
-            assert answer.headers["Content-Type"].startswith("text/plain") and b"contest_connections" in answer.body
+        if row.path in STREAMS:
+            kind, begin = STREAMS[row.path]
+            assert answer.headers["Content-Type"].startswith(kind) and begin in answer.body
         else:
             assert answer.headers["Content-Type"] == "application/json" and isinstance(answer.json, dict)
 
