@@ -3082,7 +3082,7 @@ def trail(state: State, category: str, facts: Iterable[Fact]) -> list[dict]:
         for event in fact.events:
             number = getattr(event, "entry", None)
             if isinstance(event, (EntrySubmitted, EntryAdvanced, EntryMoved)):
-                concerned = category in (event.category, where.get(number))
+                concerned = category in (event.category, where.get(number), getattr(state.entries.get(number), "category", None))
                 where[number] = event.category
             else:
                 concerned = _concerns(state, category, event, where)
