@@ -2553,15 +2553,19 @@ def _fold_tie_decided(event, state, fact):
     return changed(state, ties=state.ties.set(event.category, (*state.ties.get(event.category, ()), made)))
 
 
+def _by_organiser(by: str) -> bool:
+    return by.partition(":")[0] == "admin"  # also by a script with the organiser's key
+
+
 def _fold_sheet_given(event, state, fact):
     was = newest_sheet(state, event.entry, event.judge)
     return _put_sheet(state, Sheet(event.entry, event.judge, Map(event.marks), event.note, bool(was and was.recused),
-                                   event.late, event.counted, fact.seq, fact.by, was.because if was else "", fact.by == "admin"))
+                                   event.late, event.counted, fact.seq, fact.by, was.because if was else "", _by_organiser(fact.by)))
 
 
 def _recusal(state: State, event, fact: Fact, recused: bool) -> State:
     was = newest_sheet(state, event.entry, event.judge) or Sheet(event.entry, event.judge)
-    who = "organiser" if fact.by.partition(":")[0] == "admin" else "judge"
+    who = "organiser" if _by_organiser(fact.by) else "judge"
     because = who if recused else "lifted" if who == "organiser" else ""
     return _put_sheet(state, changed(was, recused=recused, seq=fact.seq, by=fact.by, because=because))
 
@@ -3146,10 +3150,11 @@ def how_decided(state: State, category: str, story: list[dict]) -> dict:
     for row in table["rows"]:
         row["exact"] = scores.get(row["entry"])
     numbers = [e.number for e in entries_of(state, category)]
-    hands = [plain(h) | {"typed": h.by == "admin", "part": _hand_part(h, judging, table)} for h in _hands(state, category)]
+    hands = [plain(h) | {"typed": _is_typed(h), "part": _hand_part(h, judging, table)} for h in _hands(state, category)]
     return {
         "category": view(state, "admin", "category", category), "contest": view(state, "admin", "contest"), "standings": table,
         "chain": tie_chain(judging), "judges": _judges_in(state, judging, numbers, story),
+        "keys": [{"id": key.id, "name": key.name} for key in state.keys.values()],
         "entries": [_entry_told(state, n) for n in numbers],
         "sheets": [_sheet_told(s, judging, totals, table["out"]) for n in numbers for s in _sheets(state, n)],
         "hands": hands, "recusals": _recusals(state, numbers, story),
@@ -3165,6 +3170,10 @@ def _sheets(state: State, number: int) -> list[Sheet]:
 
 def _hands(state: State, category: str) -> list[Hand]:
     return [h for kept in (state.hands, state.after_hands) for _, h in sorted(kept.get(category, {}).items(), key=lambda item: int(item[0][1:]))]
+
+
+def _is_typed(hand: Hand) -> bool:
+    return hand.by.partition(":")[0] == "admin"
 
 
 def _judges_in(state: State, judging: Judging, numbers: list[int], story: list[dict]) -> list[dict]:
@@ -3327,7 +3336,7 @@ def _hand_rows(state):
     for category in sorted(state.categories.values(), key=lambda c: c.position):
         for h in _hands(state, category.id):
             for position, number in enumerate(h.entries, 1):
-                yield [category.id, category.method, h.judge, state.judges[h.judge].name, position, number, h.late, h.counted, h.by == "admin"]
+                yield [category.id, category.method, h.judge, state.judges[h.judge].name, position, number, h.late, h.counted, _is_typed(h)]
 
 
 def _run_off_rows(state):

@@ -229,6 +229,8 @@ def test_typed_marks_stay_marked_whatever_happens_to_the_sheet():
     it.do(contest.RecuseJudge, "judge:j1", entry=101, judge="j1", recused=True, reason="")
     it.do(contest.RecuseJudge, "judge:j1", entry=101, judge="j1", recused=False, reason="")
     assert it.state.sheets[101]["j1"].by == "judge:j1" and it.state.sheets[101]["j1"].typed
+    it.tap("j1", 101, 6, by="admin:k1")
+    assert it.state.sheets[101]["j1"].typed, "a script with the organiser's key types as the organiser does"
     it.tap("j1", 101, 7)
     assert not it.state.sheets[101]["j1"].typed
     it.do(contest.RecuseJudge, entry=101, judge="j1", recused=True, reason="")
