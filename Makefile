@@ -15,7 +15,7 @@ DEMO_DATA ?= data-demo
 # In a bundle the wheels lie beside this file, and no internet is asked for.
 WHEELS = $(if $(wildcard wheels),--no-index --find-links wheels)
 
-.PHONY: help run demo test torture load autobahn bench bench-store bench-hub verify bundle deploy clean
+.PHONY: help run demo test rehearse torture load autobahn bench bench-store bench-hub verify bundle deploy clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -32,6 +32,10 @@ demo: .venv/.run  ## fill data-demo/ with a drawn contest and serve it (STAGE=op
 test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
 	@sh tests/prepare.sh
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+rehearse: .venv/.test  ## a whole contest from the first entry to Best of Show, held against its plan (ARGS=--small: the size in make test)
+	@sh tests/prepare.sh
+	@.venv/bin/python -m tests.rehearsal $(ARGS)
 
 torture: .venv/.test  ## the crash tests at full length: every sequence of four operations, 200 kills of a real server (ROUNDS=200)
 	@TORTURE=1 ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -o faulthandler_timeout=3600 tests/test_crash.py $(ARGS)
