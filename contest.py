@@ -61,6 +61,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -89,6 +90,7 @@ import gevent.lock
 import gevent.pool
 import gevent.pywsgi
 import gevent.queue
+import gevent.socket
 import gevent.threadpool
 import geventwebsocket.handler
 import itsdangerous
@@ -4657,16 +4659,17 @@ def is_known(disk: Disk, folder: Path, entry: int) -> bool:
 class FolderLock:
     """The one writer's hold on a data folder, for the life of the process."""
 
-    def __init__(self, folder: Path, address: str):
+    def __init__(self, folder: Path, address: str, held: int = -1):
         """Take the folder, made if absent.
 
+        held     the descriptor that a server before this one, in the same process, has held it with; it is never free then
         errors   FolderInUse naming the holder, NotOurs where we may not write
         """
         try:
             ensure_folder(Disk(), folder)
             if not os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-            self._file = os.fdopen(self._opened(folder / "LOCK"), "r+")
+            self._file = os.fdopen(self._opened(folder / "LOCK") if held < 0 else held, "r+")
         except OSError as why:
             raise NotOurs(f"{folder} cannot be written by user {os.getuid()} ({why.strerror}).") from why
         try:
@@ -4694,6 +4697,9 @@ class FolderLock:
             self._file.truncate()
             self._file.write(f"process {os.getpid()} {address}".strip())
             self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
     def release(self) -> None:
         self._file.close()
@@ -5386,6 +5392,31 @@ class _Head:
         return line
 
 
+class _Shutter(io.RawIOBase):
+    """A socket's bytes under a buffer; shut for a moment, the buffer shows what it has and reads no more."""
+
+    def __init__(self, raw: io.RawIOBase):
+        self._raw, self._is_shut = raw, False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int | None:
+        return None if self._is_shut else self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+    def read_ahead(self, file: io.BufferedReader) -> bytes:
+        """What the buffer over this has read already."""
+        self._is_shut = True
+        try:
+            return file.peek(1)
+        finally:
+            self._is_shut = False
+
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name. Source: RFC 9110, "Tokens"
 _HEAD_DEFECTS = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect,
                  email.errors.MisplacedEnvelopeHeaderDefect)
@@ -5398,15 +5429,19 @@ class _Slow(ValueError):
     """A head that did not come whole in its time."""
 
 
-class Connection(geventwebsocket.handler.WebSocketHandler):
-    """Reads the requests of one connection for pywsgi, and takes its socket out when it becomes a live one."""
+class Heads(geventwebsocket.handler.WebSocketHandler):
+    """Waits for the requests of one connection and reads their heads for pywsgi: each in its time, each of bounded size."""
 
     head_seconds, idle_seconds = 10, 15
     #: Ends of a connection that say nothing of us: the phone left the wifi, or does not read.
     ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, "timed out")
-    is_live = False  # whether its socket was taken out
     _is_kept = False  # whether it has brought a request already
     _deadline: gevent.Timeout  # of the head that is being read
+    path = ""
+
+    def __init__(self, sock, address, server):
+        self._shutter = _Shutter(sock.makefile("rb", 0))
+        super().__init__(sock, address, server, io.BufferedReader(self._shutter))
 
     def log_request(self) -> None:
         """Nothing: a line a request says nothing that the log of the contest does not say better."""
@@ -5423,10 +5458,8 @@ class Connection(geventwebsocket.handler.WebSocketHandler):
 
     def read_requestline(self) -> str:
         """The first line of a head; from its first byte on the whole head has so much time and no more."""
-        came, begun = b"", time.monotonic()
-        with gevent.Timeout(self.idle_seconds if self._is_kept else self.head_seconds, False):
-            came = self.rfile.peek(1)
-        if not came:
+        begun = time.monotonic()
+        if not (self._shutter.read_ahead(self.rfile) or self._wait_idle()) or not self.rfile.peek(1):
             return ""
         waited = 0 if self._is_kept else time.monotonic() - begun  # a new connection has no time to lose
         self._is_kept, self._deadline = True, gevent.Timeout.start_new(self.head_seconds - waited)
@@ -5435,6 +5468,17 @@ class Connection(geventwebsocket.handler.WebSocketHandler):
         except gevent.Timeout:
             self.socket.sendall(_TOO_SLOW)
             return ""
+
+    def _wait_idle(self) -> bool:
+        """Wait for a request without reading of it, so that a restart may hand the connection on; whether one came in time."""
+        front, came = self.server, False
+        front.note_idle(self)
+        with gevent.Timeout(self.idle_seconds if self._is_kept else self.head_seconds, False):
+            gevent.socket.wait_read(self.socket.fileno())
+            came = True
+        front.gate_open.wait()
+        front.note_busy(self)
+        return came
 
     def MessageClass(self, file, *more):
         return super().MessageClass(_Head(file), *more)
@@ -5454,6 +5498,12 @@ class Connection(geventwebsocket.handler.WebSocketHandler):
         if isinstance(ex, _Slow):
             return "408", _TOO_SLOW
         return super()._handle_client_error(ValueError(str(ex)) if isinstance(ex, http.client.HTTPException) else ex)
+
+
+class Connection(Heads):
+    """Answers the requests of one connection, and takes its socket out when it becomes a live one."""
+
+    is_live = False  # whether its socket was taken out
 
     def run_application(self) -> None:
         gate = self.server.gate
@@ -5553,6 +5603,50 @@ class Front(gevent.pywsgi.WSGIServer):
     def __init__(self, listener, app, gate: Gate, crowd: Crowd, connection_class: type[Connection]):
         super().__init__(listener, app, spawn=gevent.pool.Pool(20_000), handler_class=connection_class, log=None)
         self.gate, self.crowd = gate, crowd
+        self.idle: set[Connection] = set()  # waiting for a request, of which nothing was read
+        self.busy: dict[Connection, float] = {}  # with one under way, since when
+        self.gate_open = gevent.event.Event()  # cleared while a restart lets no request begin
+        self.gate_open.set()
+
+    def shut(self) -> None:
+        """Let no request begin: new connections wait in the listener's queue, those there before their first byte is read."""
+        self.gate_open.clear()
+        self.stop_accepting()
+
+    def open(self) -> None:
+        """Let requests begin again."""
+        self.gate_open.set()
+        self.start_accepting()
+
+    @property
+    def has_long_request(self) -> bool:
+        """Whether one is under way that takes its time: an upload, a backup. A long poll ends when it is told to."""
+        before = time.monotonic() - 1
+        return any(since < before and not connection.path.startswith("/api/events") for connection, since in self.busy.items())
+
+    def note_idle(self, connection: Connection) -> None:
+        """From here to note_busy the connection can be handed to another server as it is."""
+        self.busy.pop(connection, None)
+        self.idle.add(connection)
+
+    def note_busy(self, connection: Connection) -> None:
+        """A request begins."""
+        self.idle.discard(connection)
+        self.busy[connection] = time.monotonic()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request is under way, nor a connection that was only just accepted."""
+        return len(self.pool) == len(self.idle)
+
+    def take_over(self, fd: int) -> None:
+        """Go on with an idle connection of a server before this one."""
+        sock = gevent.socket.socket(fileno=fd)
+        sock.set_inheritable(False)
+        try:
+            self.do_handle(sock, sock.getpeername())
+        except OSError:  # it went while nobody looked
+            sock.close()
 
     def handle(self, sock, address) -> None:
         if not self.crowd.enter(address[0]):
@@ -5561,6 +5655,8 @@ class Front(gevent.pywsgi.WSGIServer):
         try:
             connection.handle()
         finally:
+            self.idle.discard(connection)
+            self.busy.pop(connection, None)
             if not connection.is_live:  # else whoever took it says when it leaves
                 self.crowd.leave(address[0])
 
@@ -6135,6 +6231,40 @@ class Hub(Backlog):
                 "loop_lag_ms": round(self.lag_seconds * 1000, 1), "recommend": advice["recommend"]} | self.counts
 
 
+def hand_over_sockets(hub: Hub) -> list[dict]:
+    """Every socket that stands at the end and owes nothing, for the next server to adopt; the others are closed, to come back.
+
+    Called last, when nothing more is published. A heartbeat moves each cursor to the end: the next server may have
+    forgotten what came before, and must not call that a gap.
+    """
+    rows = []
+    for peer in hub.peers:
+        peer.advance()
+        if peer.sent >= 0 and not peer.rest and not peer.is_gone and not peer.closing:
+            peer.send(hub.heartbeat(peer.audience))
+        if peer.is_gone or peer.closing or peer.rest or peer.frames is not None:
+            peer.close(Close.RESTART)
+        else:
+            guest = peer.guest
+            rows.append({"fd": peer.sock.fileno(), "guest": [guest.session, guest.audience, sorted(guest.barred), guest.address],
+                         "greeted": peer.sent >= 0} | {name: getattr(peer, name) for name in ("cid", "device", "page", "waiting")})
+    return rows
+
+
+def adopt_socket(hub: Hub, row: Mapping) -> None:
+    """Go on with a socket that the server before this one has handed over; nothing was published in between."""
+    session, audience, barred, address = row["guest"]
+    sock = socket.socket(fileno=row["fd"])
+    sock.set_inheritable(False)
+    peer = hub.peer_class(hub, sock, Guest(session, audience, frozenset(barred), address))
+    peer.device, peer.page, peer.waiting = row["device"], sys.intern(row["page"]), row["waiting"]
+    hub.peers.add(peer)
+    if row["greeted"]:
+        hub.peers.newest(peer, row["cid"])
+        peer.sent = hub.seq
+        peer.audience.peers.add(peer)
+
+
 # --- Desk -------------------------------------------------------------------
 # The only door from command to fact. One writer takes what is waiting, decides
 # each command in order on a draft, makes the batch durable, then lets the
@@ -6276,6 +6406,18 @@ def records_of(lines: Iterable[Line], last: int, most: int) -> list[dict]:
     return found
 
 
+def known_fact(line: Line) -> Fact:
+    """The fact of a line.
+
+    errors   LogCorrupt where a newer version has written it
+    """
+    try:
+        return fact_from_json(line.public, line.private)
+    except (KeyError, TypeError) as unknown:
+        raise LogCorrupt(f"Seq {line.seq} says what version {__version__} does not know ({unknown}): a newer one has written it. "
+                         f"Start that one, or restore a backup from before.") from unknown
+
+
 class Desk:
     """The writer of one contest.
 
@@ -6307,7 +6449,7 @@ class Desk:
         """Fold the lines behind the snapshot, and hold again what the recent ones told."""
         now = clock() * 1000
         for line in self._recovered.lines():
-            fact = fact_from_json(line.public, line.private)
+            fact = known_fact(line)
             before, self.state, self.line_hash = self.state, fold(self.state, fact), line.hash
             age = max(0.0, (now - fact.at) / 1000)
             if age < HELD_AT_START_SECONDS:
@@ -6418,13 +6560,13 @@ class Desk:
         """Take commands again, where it was this pause that kept them out."""
         self.stopped = "" if self.stopped == why else self.stopped
 
-    def stop(self, why: str = "The server stops.") -> None:
+    def stop(self, why: str = "The server stops.", with_snapshot: bool = True) -> None:
         """Refuse what comes, end what waits, write the snapshot and HEAD."""
         self.pause(why)
-        if self._writer:
-            self._writer.kill()
+        gevent.killall([self._writer] if self._writer else [])
         with contextlib.suppress(OSError, ValueError):  # both only make the next start faster or stricter; the log is whole without
-            self.snapshot(pause_seconds=0)
+            if with_snapshot:
+                self.snapshot(pause_seconds=0)
             in_pool(self._pool, self.log.note_head)
 
 
@@ -6570,6 +6712,10 @@ class Keeper:
         if not self._is_backed_up and not self.desk.read_only:
             self.quietly(lambda: self.backup("stop"))
 
+    def snapshot(self) -> None:
+        with self.one_at_a_time:  # nothing else goes through the folder then
+            self.desk.snapshot()
+
     def _look_for_ever(self) -> None:
         self.quietly(self.sweep)
         last = time.monotonic()
@@ -6580,7 +6726,7 @@ class Keeper:
             seq = self.desk.state.seq
             if seq - self._snapshot_at >= max(self.SNAPSHOT_LINES, seq // 20):  # a long log's snapshot takes its time
                 self._snapshot_at = seq
-                self.quietly(self.desk.snapshot)
+                self.quietly(self.snapshot)
             if not self._is_backed_up and time.monotonic() - last >= self.BACKUP_SECONDS:
                 last = time.monotonic()
                 self.quietly(lambda: self.backup("timer"))
@@ -6619,10 +6765,7 @@ class Keeper:
         return [self.row(name) for name in reversed(backup_names(self.disk, self.folder))]
 
     def row(self, name: str) -> dict:
-        """What is listed of a backup.
-
-        errors   Refused `no_such_backup`
-        """
+        """What is listed of a backup. errors   Refused `no_such_backup`"""
         _, seq, why = self.tree(name).name.split("-")
         made = (self.tree(name) / "manifest.json").stat().st_mtime
         return {"name": name, "seq": int(seq), "why": why, "at": int(made * 1000)}
@@ -8135,6 +8278,22 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(frozen=True)
+class Handed:
+    """What a server finds open already, as descriptors which are its own from then on.
+
+    listeners  listening sockets: for the web, for the metrics
+    lock       the lock of the data folder, -1: it is to be taken
+    idle       connections that wait for a request
+    live       live sockets, as hand_over_sockets has them
+    """
+
+    listeners: tuple[int, ...] = ()
+    lock: int = -1
+    idle: tuple[int, ...] = ()
+    live: tuple[Mapping, ...] = ()
+
+
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
@@ -8144,17 +8303,25 @@ class Server:
     web = metrics_web = log_pool = photo_pool = listener = metrics_listener = None  # until they are made
     hub_class, connection_class = Hub, Connection
 
-    def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True):
+    def __init__(self, settings: Settings, on_fatal: Callable | None = None, listen: bool = True, handed: Handed = Handed()):
         """Take the folder and the port, recover the log, fold the state.
 
+        handed   what is open already and need not be taken
         errors   FolderInUse, NotOurs, LogCorrupt, SyncFailed; UsageError where the port is taken
         """
         self.settings, self.folder = settings, Path(settings.data).resolve()
-        self.lock = FolderLock(self.folder, "")
+        self.lock, self._handed = FolderLock(self.folder, "", handed.lock), handed
         try:
             if listen:
-                self.listener = self._bound(settings.port)
-                self.metrics_listener = self._bound(settings.metrics_port) if settings.metrics_port else None
+                ports = (settings.port, settings.metrics_port) if settings.metrics_port else (settings.port,)
+                opened = [gevent.socket.socket(fileno=fd) for fd in handed.listeners[:len(ports)]]
+                opened += [self._bound(port) for port in ports[len(opened):]]
+                self.listener, self.metrics_listener = [*opened, None][:2]
+                for each in opened:
+                    # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces,
+                    # and without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    each.set_inheritable(False)
             with _no_collection():
                 self._put_together(on_fatal)
         except OSError as why:
@@ -8172,13 +8339,9 @@ class Server:
         """A listening socket. Those who come while the log is read wait in its queue."""
         host = self.settings.host
         try:
-            listener = gevent.pywsgi.WSGIServer.get_listener((host, port), 1024, socket.AF_INET6 if ":" in host else socket.AF_INET)
+            return gevent.pywsgi.WSGIServer.get_listener((host, port), 1024, socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as why:
             raise UsageError(f"Cannot listen on {host} port {port}: {why.strerror}.") from why
-        # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces, and
-        # without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
 
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent
@@ -8233,8 +8396,13 @@ class Server:
         """Serve: from here on requests are answered."""
         gate = make_gate(self.site)
         self.web = Front(self.listener, make_app(self.site), gate, self.site.crowd, self.connection_class)
+        for row in self._handed.live:  # before anything is published: they stand at the end of the log
+            self.site.crowd.enter(row["guest"][-1])
+            adopt_socket(self.site.hub, row)
         self.begin()
         self.web.start()
+        for fd in self._handed.idle:
+            self.web.take_over(fd)
         if self.metrics_listener:
             self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), dataclasses.replace(gate, admit=nobody), self.site.crowd, self.connection_class)
             self.metrics_web.start()
@@ -8267,6 +8435,39 @@ class Server:
         for listener in filter(None, (self.listener, self.metrics_listener)):
             listener.close()
         self.lock.release()
+
+
+def hand_over(server: Server) -> Handed:
+    """Bring a server to rest where nothing is under way, and name what the next one goes on with.
+
+    A request that takes its time is waited for while others are served, then all are held for the moment that it takes.
+    Whatever still runs after the drain's seconds is cut. Nothing may yield between this and the exec. Its keeper rests.
+    """
+    web, hub, desk = server.web, server.site.hub, server.desk
+    until = time.monotonic() + server.settings.drain_seconds
+    while True:
+        _waited(lambda: not web.has_long_request, until)
+        web.shut()
+        hub.wake()
+        if _waited(lambda: web.is_quiet, min(until, time.monotonic() + 2)) or time.monotonic() >= until:
+            break
+        web.open()
+    desk.stop(with_snapshot=False)
+    with contextlib.suppress(OSError):  # all is durable: a close has nothing left to lose
+        desk.log.close()
+    for pool in (server.log_pool, server.photo_pool):
+        pool.kill()
+    listeners = tuple(each.fileno() for each in (server.listener, server.metrics_listener) if each)
+    return Handed(listeners, server.lock.fileno(), tuple(each.socket.fileno() for each in web.idle), tuple(hand_over_sockets(hub)))
+
+
+def _waited(true: Callable[[], bool], until: float) -> bool:
+    """Whether it became true before then."""
+    while not true():
+        if time.monotonic() >= until:
+            return False
+        gevent.sleep(0.005)
+    return True
 
 
 def lan_addresses() -> list[str]:
@@ -8551,7 +8752,7 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -
     try:
         noted = noted_head(disk, folder)  # before the log: what is written meanwhile must not look lost
         for _, _, line in reader:
-            state = fold(state, fact_from_json(line.public, line.private))
+            state = fold(state, known_fact(line))
             if state.seq % 1000 == 0:
                 tell("log", state.seq, 0)
         check_end(reader, noted)
@@ -8788,34 +8989,117 @@ def _watched_loop(seconds: float) -> Iterator[None]:
             watchdog.stop()
 
 
+_STOPS, _CHECK, _HANDED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP}), "START_CHECK", "HANDED_OVER"
+
+
+def _check_start(settings: Settings) -> int:
+    """Would this version start on that folder? Reads the settings, the words, the pages and the whole log; changes nothing."""
+    here, disk, folder, state = Path(__file__).resolve().parent, Disk(), Path(settings.data), State()
+    os.nice(10)
+    load_words(here / "static" / "words")
+    [bottle.SimpleTemplate(name=view.name, lookup=[str(view.parent)]).co for view in (here / "views").glob("*.html")]  # compiled once
+    for _, _, line in Reader(disk, folder):
+        state = fold(state, known_fact(line))
+    return 0
+
+
+def _fault_of_new_version() -> str:
+    """What keeps the version that now lies on the disk from starting; "" where nothing does."""
+    order = functools.partial(subprocess.run, [sys.executable, *sys.orig_argv[1:]], env=os.environ | {_CHECK: "1"},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    try:
+        done = in_pool(gevent.get_hub().threadpool, order)
+    except (OSError, subprocess.SubprocessError) as why:
+        return str(why)
+    return "" if not done.returncode else (done.stderr.strip().splitlines() or [f"it ends with {done.returncode}"])[-1]
+
+
+def _restart_in_place(server: Server, ended: gevent.event.Event) -> None:
+    """Become the version of this program that lies on the disk now; port, lock and connections stay. Returns where that is refused."""
+    if fault := _fault_of_new_version():
+        return print(f"contest.py: not restarted, since the new version does not start: {fault}", file=sys.stderr, flush=True)
+    keeper = server.keeper
+    keeper.quietly(keeper.snapshot)  # while all goes on: the start has little to read then
+    with keeper.orders, keeper.one_at_a_time:
+        handed = hand_over(server)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # until the new version listens to them
+        if ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+        with tempfile.TemporaryFile(dir=server.folder) if not hasattr(os, "memfd_create") else os.fdopen(os.memfd_create("handed"), "w+b") as file:
+            file.write(orjson.dumps(dataclasses.asdict(handed)))
+            file.flush()
+            for fd in (file.fileno(), handed.lock, *handed.listeners, *handed.idle, *(row["fd"] for row in handed.live)):
+                os.set_inheritable(fd, True)
+            try:
+                os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {_HANDED: str(file.fileno())})
+            except OSError as why:  # the Python itself is gone
+                raise ContestError(f"Not restarted: {sys.executable}: {why.strerror}.") from why
+
+
+def _found_open() -> Handed:
+    """What this process has open from its start: all of a server that it was before, or the sockets that systemd holds.
+
+    Source: sd_listen_fds(3).
+    """
+    if fd := os.environ.pop(_HANDED, ""):
+        with os.fdopen(int(fd), "rb") as file:
+            file.seek(0)
+            found = orjson.loads(file.read())
+        os.set_inheritable(found["lock"], False)
+        return Handed(tuple(found["listeners"]), found["lock"], tuple(found["idle"]), tuple(found["live"]))
+    count = os.environ.get("LISTEN_FDS", "0") if os.environ.get("LISTEN_PID") == str(os.getpid()) else "0"
+    return Handed(tuple(os.dup(3 + number) for number in range(int(count) if count.isdigit() else 0)))
+
+
 def _serve(settings: Settings, given) -> int:
     """Serve until a signal or the disk ends it."""
+    if os.environ.get(_CHECK):
+        return _check_start(settings)
     _give_back_large_blocks()
     wanted = settings.max_connections + 4000  # plain requests beside the live connections, and our own files
     if (got := _raise_open_files(wanted)) < wanted:
         print(f"This system lets us open {got} files and sockets; {wanted} would be needed for {settings.max_connections} live connections.")
     _drop_root(settings)
-    ended = gevent.event.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, lambda: os._exit(130) if ended.is_set() else ended.set())
+    ended, renewed = gevent.event.Event(), gevent.event.Event()
+    _listen_to_signals(ended, renewed)
     while not ended.is_set():
-        again = gevent.event.Event()
-        server = Server(settings, on_fatal=_die)
+        again, handed = gevent.event.Event(), _found_open()
+        server = Server(settings, on_fatal=_die, handed=handed)
         server.site.start_again = again.set
         for sentence in server.recovered.sentences:
             print(sentence, flush=True)
         server.start()
         gc.freeze()  # what a long contest has grown to is not walked again: a snapshot beside it would hold commits up
-        _print_addresses(server)
+        _print_addresses(server) if handed.lock < 0 else print("Restarted in place.", flush=True)
         with _watched_loop(settings.watchdog_seconds):
-            gevent.wait([ended, again], count=1)
+            while not ended.is_set() and not again.is_set():
+                gevent.wait([ended, again, renewed], count=1)
+                if renewed.is_set():
+                    renewed.clear()
+                    _restart_in_place(server, ended)
             server.stop()
         if again.is_set():  # what a restore has replaced is let go of, though it was frozen
             del server
             gc.unfreeze()
             gc.collect()
-    print("Stopped. Everything is saved.", flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print("Stopped. Everything is saved.", flush=True)
     return 0
+
+
+def _listen_to_signals(ended: gevent.event.Event, renewed: gevent.event.Event) -> None:
+    """SIGTERM and SIGINT: stop, the second time at once. SIGHUP: restart in place; from a terminal that was closed: stop."""
+    told, on_terminal = gevent.event.Event(), sys.stdout.isatty()
+
+    def stop() -> None:
+        if told.is_set():
+            os._exit(130)
+        told.set()
+        ended.set()
+    gevent.signal_handler(signal.SIGTERM, stop)
+    gevent.signal_handler(signal.SIGINT, stop)
+    gevent.signal_handler(signal.SIGHUP, lambda: ended.set() if on_terminal and not sys.stdout.isatty() else renewed.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)  # a restart in place has blocked them
 
 
 def _die(lost: ContestError) -> None:

@@ -1,14 +1,23 @@
 """What a server owes the machine it runs on: its quotas, its user, an end when it stands still, a restart that nobody notices."""
 
+import contextlib
+import http.client
+import json
 import os
+import pty
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from deploy.verify.people import tattoo, wait_until
+from deploy.verify.people import HalfUpload, Invitations, tattoo, wait_until
 from tests.client import Http
+from tests.live import Live
 from tests.server import PASSWORD, TOP, Server
 
 #: one second after the start, C code takes the interpreter's lock and keeps it for longer than the test waits
@@ -142,3 +151,171 @@ def test_a_user_who_cannot_be_reached_or_become_is_refused_in_a_sentence(tmp_pat
                           capture_output=True, text=True, timeout=30, env={**os.environ, "CONTEST_ADMIN_PASSWORD": PASSWORD})
     assert done.returncode == 77
     assert "10001" in done.stderr and "Traceback" not in done.stderr
+
+
+# A restart in place.
+
+class KeptAlive(threading.Thread):
+    """A script on one connection that it keeps: it renames the contest again and again; `failures` holds what went wrong."""
+
+    def __init__(self, server: Server, admin: Http):
+        super().__init__(daemon=True)
+        self._over, self._connection = threading.Event(), http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        self._headers = {"Cookie": admin.cookie, "Origin": server.url, "Content-Type": "application/json"}
+        self.names, self.failures, self.longest = 0, [], 0.0
+
+    def run(self) -> None:
+        while not self._over.wait(0.01):
+            began = time.monotonic()
+            try:
+                self._connection.request("PATCH", "/api/contest", json.dumps({"name": f"Contest {self.names + 1}"}), self._headers)
+                answer = self._connection.getresponse()
+                answer.read()
+                assert answer.status == 200 and answer.getheader("Connection") != "close", answer.status
+                self.names += 1
+            except Exception as fault:
+                self.failures.append(fault)
+                self._connection.close()
+            self.longest = max(self.longest, time.monotonic() - began)
+
+    def end(self) -> None:
+        self._over.set()
+        self.join(30)
+        self._connection.close()
+
+
+def restarted(server: Server, admin: Http) -> None:
+    """Send SIGHUP and wait until the new version serves."""
+    before = server.log.count("Restarted in place.")
+    server.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: server.log.count("Restarted in place.") > before or not server.running, "SIGHUP started nothing anew")
+    assert server.running, server.log
+
+
+def followed(live: Live, cursor: int) -> int:
+    """The seq at which a socket stands after all that it was told; each message exactly once, without a gap."""
+    for message in live.received:
+        if message["t"] == "ev":
+            assert message["p"] <= cursor < message["s"], "a gap, or the same twice"
+            cursor = message["s"]
+        elif message["t"] == "hb":
+            assert message["p"] <= cursor, "a gap"
+            cursor = max(cursor, message["s"])
+    return cursor
+
+
+@pytest.mark.seconds(150)
+def test_five_restarts_in_place_under_200_sockets_lose_no_request_and_no_frame(serve):
+    server = serve(CONTEST_ADDRESS_REQUESTS=0)
+    admin = Http(server).login_admin()
+    pid, idle = server.pid, http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(Live(server, http=admin if number % 10 == 0 else None)) for number in range(200)]
+        began = [each.hello()["s"] for each in sockets]
+        script = KeptAlive(server, admin)
+        script.start()
+        with Invitations(server, admin, "Restart") as other:
+            for number in range(5):
+                idle.request("GET", "/ready")  # then it idles across the restart
+                assert idle.getresponse().read()
+                other.more(3)
+                restarted(server, admin)
+                other.more(3)
+                for each in sockets:
+                    while each.read(0.001):
+                        pass
+        script.end()
+        assert script.failures == [] and other.failures == 0
+        last = admin.post("/api/judges", {"name": "Last", "role": "judge"}).json["judge"]
+        for each in sockets:
+            each.until_quiet(0.02)
+        assert [each.closed for each in sockets if each.closed] == []
+        assert {each.received[0]["t"] for each in sockets} == {"welcome"} and all(
+            sum(message["t"] == "welcome" for message in each.received) == 1 for each in sockets), "nobody had to say hello again"
+        ends = [followed(each, cursor) for each, cursor in zip(sockets, began)]
+        assert len(set(ends[::10])) == 1 and min(ends) >= min(began) + script.names
+    names = [judge["name"] for judge in admin.get("/api/judges").json["judges"]]
+    assert set(other.taken) | {last["name"]} == set(names) and len(names) == len(set(names))
+    assert admin.get("/api/contest").json["contest"]["name"] == f"Contest {script.names}"
+    idle.close()
+    assert server.pid == pid and server.stop() == 0
+    assert "Traceback" not in server.log
+
+
+def program(folder: Path) -> Path:
+    """A copy of the program that a test may change."""
+    folder.mkdir()
+    for name in ("views", "static", "demo.py"):
+        (folder / name).symlink_to(TOP / name)
+    shutil.copy(TOP / "contest.py", folder)
+    return folder
+
+
+@pytest.mark.seconds(100)
+def test_a_new_version_that_does_not_start_is_refused_and_a_good_one_is_taken(tmp_path):
+    server = Server(tmp_path / "data")
+    server.program = program(tmp_path / "program")
+    source, good = server.program / "contest.py", (TOP / "contest.py").read_text("utf-8")
+    server.start()
+    try:
+        admin = Http(server).login_admin()
+        with Live(server) as live:
+            live.hello()
+            for number, (old, new) in enumerate([("import gevent\n", "import gevent_of_another_age\n"), ("def fold(", "def folds(")]):
+                source.write_text(good.replace(old, new, 1), "utf-8")
+                server.child.send_signal(signal.SIGHUP)
+                wait_until(lambda: server.errors.count("not restarted") > number, "a broken version was not refused in a sentence", 30)
+                assert admin.post("/api/judges", {"name": f"Ana {number}", "role": "judge"}).status == 201
+            uptime = admin.get("/health").json["uptime"]
+            source.write_text(good.replace('__version__ = "', '__version__ = "9.', 1), "utf-8")
+            restarted(server, admin)
+            health = admin.get("/health").json
+            assert health["version"].startswith("9.") and health["uptime"] < uptime + 5
+            assert len(admin.get("/api/judges").json["judges"]) == 2
+            admin.patch("/api/contest", {"name": "Inkfest"})
+            live.until("ev")
+    finally:
+        server.end()
+
+
+@pytest.mark.seconds(60)
+def test_an_upload_under_way_is_taken_across_a_restart_in_place_and_others_are_served_meanwhile(serve):
+    server = serve()
+    admin = Http(server).login_admin()
+    sleeve = category(admin)
+    with HalfUpload(server, sleeve) as upload:
+        wait_until(lambda: admin.get("/api/realtime-metrics").json["running"] > 1, "the upload never began")
+        server.child.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            assert admin.post("/api/categories/none/open").status == 404, "others are served while it takes its time"
+            time.sleep(0.05)
+        assert "Restarted" not in server.log
+        assert upload.finish() == 201
+    wait_until(lambda: "Restarted in place." in server.log, "the restart never came")
+    assert len(admin.get("/api/feed").json["feed"]) == 1
+
+
+def test_a_stop_that_comes_in_the_middle_of_a_restart_in_place_stops_the_new_version(serve):
+    server = serve()
+    admin = Http(server).login_admin()
+    admin.post("/api/judges", {"name": "Ana", "role": "judge"})
+    server.child.send_signal(signal.SIGHUP)
+    time.sleep(0.3)  # anywhere between the check of the new version and its first second
+    assert server.stop() == 0
+    assert "Everything is saved" in server.log
+
+
+@pytest.mark.seconds(60)
+def test_a_terminal_that_is_closed_stops_the_server_and_does_not_restart_it(tmp_path):
+    server = Server(tmp_path / "data")
+    (terminal, slave) = pty.openpty()
+    server.child = subprocess.Popen([sys.executable, "contest.py", "serve"], cwd=TOP, env=server.env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    try:
+        server.wait_ready()
+        os.close(terminal)
+        server.child.send_signal(signal.SIGHUP)
+        assert server.wait(20) == 0
+    finally:
+        server.kill()

@@ -34,6 +34,8 @@ def ports(checkout: Checkout) -> str:
         require(port == web, f"{where} is {port}, the server listens on {web}.")
     require(fly.get("metrics", {}).get("port") == of(image, "CONTEST_METRICS_PORT") == figures != 0, f"fly.toml's metrics port, its CONTEST_METRICS_PORT ({figures}) and the Dockerfile's differ.")
     require(fly["metrics"].get("path") == "/metrics", "The metrics are at /metrics.")
+    listens = re.findall(r"^ListenStream=.*?(\d+)$", checkout.text("deploy/contest.socket"), re.M)
+    require(listens == [str(app["CONTEST_PORT"])], f"deploy/contest.socket listens on {', '.join(listens)}, the server by itself on {app['CONTEST_PORT']}.")
     exposed = {int(port) for rest in told(checkout, "EXPOSE") for port in rest.split()}
     require(exposed == {web, figures}, f"The Dockerfile exposes {sorted(exposed)}, not {web} and {figures}.")
     behind = re.findall(r"reverse_proxy 127\.0\.0\.1:(\d+)", checkout.text("deploy/Caddyfile"))
