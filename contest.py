@@ -33,8 +33,10 @@ nothing, patches nothing and opens nothing.
 from __future__ import annotations
 
 import argparse
+import atexit
 import base64
 import bisect
+import concurrent.futures
 import contextlib
 import csv
 import ctypes
@@ -48,12 +50,15 @@ import functools
 import gc
 import hashlib
 import hmac
+import html
 import http.client
+import inspect
 import io
 import itertools
 import json
 import math
 import os
+import random
 import re
 import resource
 import secrets
@@ -103,7 +108,7 @@ from immutables import Map
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFilter, ImageOps, ImageStat
 
 __version__ = "0.1.0"
-__all__ = ["Client", "Contest", "ContestError", "Judging", "Refused", "Settings", "open", "standings"]
+__all__ = ["Client", "Contest", "ContestError", "Judging", "Refused", "Rows", "Settings", "open", "serve", "standings"]
 
 
 # --- Settings ---------------------------------------------------------------
@@ -205,6 +210,12 @@ class NotOurs(ContestError):
     """The data folder is not ours to write."""
 
     exit_code = 77
+
+
+class Unreachable(ContestError):
+    """No server answers at an address."""
+
+    exit_code = 69
 
 
 def no_such(kind: str, key) -> Refused:
@@ -3998,7 +4009,7 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
             raise LogCorrupt(f"{folder / 'wal'}: HEAD names a log, but there is none. A backup holds it.")
         log.head, log.must_begin = Head(epoch, 0, ZERO_HASH), "new"
         return Recovered(log, None, [], [], (0, 0))
-    _settle(disk, reader.segments[-1])
+    make_durable(disk, reader.segments[-1])
     candidates, places = _snapshot_heads(disk, folder), {}
     wanted = {head.seq: head for _, head in candidates}
     for path, offset, line in reader:
@@ -4025,7 +4036,7 @@ def check_end(reader: Reader, noted: dict | None) -> list[str]:
             "in quarantine."]
 
 
-def _settle(disk: Disk, path: Path) -> None:
+def make_durable(disk: Disk, path: Path) -> None:
     """Sync the last segment and forget its cache: what is read next is what the disk holds.
 
     Where the platform has no posix_fadvise the cache stays; the sync has still made durable what is about to be shown.
@@ -7140,6 +7151,20 @@ class Throttle:
         self._wrong.pop(key, None)
 
 
+def checked_id(given) -> str:
+    """A command's id, "" where there is none. errors   Refused `bad_id`"""
+    if given and not (isinstance(given, str) and re.fullmatch(r"[A-Za-z0-9_-]{8,64}", given)):
+        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+    return given or ""
+
+
+def check_size(settings: Settings, form: str, size: int) -> None:
+    """Refuse a file (`form`: upload or archive) that is too large. errors   Refused `body_too_large`"""
+    most = settings.archive_bytes if form == "archive" else settings.photo_bytes
+    if size > most:
+        raise Refused("body_too_large", f"A file has at most {most >> 20} MiB.", 413)
+
+
 # What a form may leave out, and what it then means.
 _OPTIONAL = Map({"reason": "", "note": "", "text": "", "phase": "ink", "follow": True, "base": None, "call": 0})
 _JSON_NAMES = Map({str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"})
@@ -7967,14 +7992,8 @@ def _parse_upload(source, size: int, boundary: str, file, most: int) -> tuple[di
 
 
 def _command_id(form: dict) -> str:
-    """The command's id out of the body or the header, "" where neither has one.
-
-    errors   Refused `bad_id`
-    """
-    found = form.pop("id", None) or bottle.request.environ.get("HTTP_IDEMPOTENCY_KEY") or ""
-    if found and not (isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9_-]{8,64}", found)):
-        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
-    return found
+    """The command's id out of the body or the header, "" where neither has one."""
+    return checked_id(form.pop("id", None) or bottle.request.environ.get("HTTP_IDEMPOTENCY_KEY"))
 
 
 def _handled(site: Site, route: Route, args: dict) -> Answer:
@@ -8491,17 +8510,280 @@ def _counted(pieces: Iterable[bytes], what: str, total: int, tell: Callable[[str
     tell(what, total, total)
 
 
+class Rows(list):
+    """Plain rows (dicts) that print as a table, show their thumbnails in a notebook, and become a pandas frame.
+
+    answer   all that the server answered, where the rows are a part of it: flags, who is missing
+    """
+
+    def __init__(self, rows: Iterable[dict] = (), answer: Mapping | None = None, source: _Verbs | None = None):
+        super().__init__(rows)
+        self.answer, self._source = answer or {}, source
+
+    @property
+    def columns(self) -> list[str]:
+        """The names that any row has something to say under, in the order in which they come up."""
+        named = dict.fromkeys(name for row in self for name in row)
+        return [name for name in named if name not in ("photo", "photos") and any(_cell(row.get(name)) for row in self)]
+
+    def __repr__(self) -> str:
+        """A table, a line a row."""
+        lines = [self.columns, *([_cell(row.get(name)) for name in self.columns] for row in self)]
+        widths = [max(map(_width, column)) for column in zip(*lines)]
+        shown = ["  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths)).rstrip() for line in lines]
+        return "\n".join(shown) if self else "(none)"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A table with a thumbnail for each row that is about one entry."""
+        numbers = [row.get("number", row.get("entry")) for row in self]
+        pictures = self._source.thumbnails(numbers[:60]) if self._source else {}
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in (["photo"] if pictures else []) + self.columns)
+        body = []
+        for row, number in zip(self, numbers):
+            cells = [f"<td>{_picture(pictures.get(number))}</td>"] if pictures else []
+            cells += [f'<td dir="auto">{html.escape(_cell(row.get(name)))}</td>' for name in self.columns]
+            body.append(f"<tr>{''.join(cells)}</tr>")
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>" if self else "<p>(none)</p>"
+
+    def to_frame(self):
+        """The rows as a pandas.DataFrame. errors   UsageError where pandas is not installed"""
+        try:
+            import pandas
+        except ModuleNotFoundError as why:
+            raise UsageError("pandas is not installed: pip install pandas.") from why
+        return pandas.DataFrame(list(self))
+
+
+def _cell(value) -> str:
+    """A value in a few words, "" where there is nothing."""
+    if value is None or value is False or value == [] or value == {}:
+        return ""
+    if isinstance(value, dict):
+        return str(value.get("name") or ", ".join(f"{k} {_cell(v)}" for k, v in value.items()))
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    return "yes" if value is True else f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters take two, accents of their own none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _picture(thumb: bytes | None) -> str:
+    if not thumb:
+        return ""
+    return f'<img width="72" height="72" style="object-fit:cover" src="data:image/webp;base64,{base64.b64encode(thumb).decode()}">'
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A route by a name: a method of Contest and Client, and a subcommand.
+
+    takes    what may be given in order, behind the names in the path; "reason?" may be left out, "role=judge" then has this value
+    gives    which part of the answer is returned, "" for all of it
+    """
+
+    name: str
+    method: str
+    path: str
+    takes: str
+    gives: str
+    says: str
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """How it is called; what else a route takes is given by name."""
+        kind, made = inspect.Parameter.POSITIONAL_OR_KEYWORD, []
+        for word in [*self.keys, *self.takes.split()]:
+            name, is_set, text = word.rstrip("?").partition("=")
+            default = text if is_set else None if word.endswith("?") else inspect.Parameter.empty
+            made.append(inspect.Parameter(name, kind, default=default))
+        return inspect.Signature([*made, inspect.Parameter("fields", inspect.Parameter.VAR_KEYWORD)])
+
+    @property
+    def keys(self) -> list[str]:
+        """What stands in the path."""
+        return re.findall(r"<(\w+)", self.path)
+
+    def form(self, given: tuple, fields: Mapping) -> dict:
+        """What was given, by name. errors   TypeError as any Python function raises it"""
+        try:
+            bound = self.signature.bind(*given, **fields).arguments
+        except TypeError as why:
+            raise TypeError(f"{self.name}{self.signature}: {why}") from None
+        fixed = dict(word.split("=") for word in self.takes.split() if "=" in word)
+        return fixed | {k: v for k, v in bound.items() if k != "fields"} | bound.get("fields", {})
+
+
+def _verbs_in(table: str) -> Iterator[Verb]:
+    """The verbs of a table in text, a line each: name, method, path, what it takes, what it gives, what it does."""
+    for line in table.strip().splitlines():
+        yield Verb(*(part.strip() for part in line.split(" | ")))
+
+
+#: Beside these each verb that takes more than one request is a method of its own below.
+_NAMED_VERBS = {(verb.method, verb.path): verb for verb in _verbs_in("""
+state             | GET    | /api/state                           |                              |          | All that the asker may see: {"contest", "categories", "entries", "screen", ...}.
+contest           | GET    | /api/contest                         |                              | contest  | The contest's name, language and rules.
+change_contest    | PATCH  | /api/contest                         |                              | contest  | Set name, language, wall, publish, calm or registration.
+categories        | GET    | /api/categories                      |                              | categories | The categories, in order.
+add_category      | POST   | /api/categories                      | name                         | category | Add a category; criteria, places, method, ... by name.
+change_category   | PATCH  | /api/categories/<category>           |                              | category | Change a category's fields.
+delete_category   | DELETE | /api/categories/<category>           |                              |          | Delete an empty category; a backup is made first.
+open_category     | POST   | /api/categories/<category>/open      | reason?                      | category | Take entries again.
+start_judging     | POST   | /api/categories/<category>/judge     |                              | category | Take no more entries of a category and let it be judged.
+close_judging     | POST   | /api/categories/<category>/close     |                              | category | End the judging of a category; what comes later is marked late.
+reopen            | POST   | /api/categories/<category>/reopen    | reason                       | category | Judge a closed or decided category again.
+announce          | POST   | /api/categories/<category>/announce  |                              | category | Publish a decided category without a show.
+merge             | POST   | /api/categories/<category>/merge     | into reason                  | category | Move all entries of a category into another.
+judges            | GET    | /api/judges                          |                              | judges   | Judges, desks and hosts with their links.
+invite            | POST   | /api/judges                          | name role=judge              |          | Invite a judge, the desk or a host: {"judge", "link"}.
+renew             | POST   | /api/judges/<judge>/renew            |                              |          | Give a judge a new link; the old one is dead.
+revoke            | DELETE | /api/judges/<judge>                  |                              | judge    | Kill a judge's link; the marks stay.
+keys              | GET    | /api/keys                            |                              | keys     | The keys of scripts.
+add_key           | POST   | /api/keys                            | name role=admin              | key      | Make a key for a script: admin, desk or host.
+revoke_key        | DELETE | /api/keys/<key>                      |                              | key      | Kill a script's key.
+add_photo         | POST   | /api/entries/<entry:int>/photos      | photo                        | entry    | Add a second photo to an entry.
+change_entry      | PATCH  | /api/entries/<entry:int>             |                              | entry    | Change category, names or description of an entry.
+check_in          | POST   | /api/entries/<entry:int>/check-in    |                              | entry    | Check an entry in at the desk.
+call              | POST   | /api/entries/<entry:int>/call        |                              | entry    | Call an entry to the stage.
+no_show           | POST   | /api/entries/<entry:int>/no-show     |                              | entry    | Mark that nobody came.
+withdraw          | POST   | /api/entries/<entry:int>/withdraw    |                              | entry    | Withdraw an entry.
+reinstate         | POST   | /api/entries/<entry:int>/reinstate   |                              | entry    | Take an entry back in.
+disqualify        | POST   | /api/entries/<entry:int>/disqualify  | reason                       | entry    | Disqualify an entry.
+hide              | POST   | /api/entries/<entry:int>/hide        |                              | entry    | Take a photo from every screen.
+show              | POST   | /api/entries/<entry:int>/show        |                              | entry    | Show a hidden photo again.
+give_sheet        | PUT    | /api/sheets/<entry:int>              | judge marks note? base?      | sheet    | Give a judge's marks for an entry: {criterion: mark}.
+recuse            | PUT    | /api/recusals/<entry:int>            | judge recused reason?        | sheet    | Recuse a judge from an entry (True), or lift it (False).
+give_tokens       | PUT    | /api/tokens/<category>               | judge entries base?          | hand     | Give all of a judge's tokens in a category.
+give_ranking      | PUT    | /api/rankings/<category>             | judge order base?            | hand     | Give a judge's ranking of a category, best first.
+call_run_off      | POST   | /api/categories/<category>/run-off   | entries                      | run_off  | Let the judges vote between entries that are level.
+vote              | PUT    | /api/run-offs/<run_off>              | judge choice                 | run_off  | Give a judge's vote in a run-off.
+close_run_off     | POST   | /api/run-offs/<run_off>/close        |                              | run_off  | End a run-off; from then on it counts.
+decide_tie        | PUT    | /api/ties/<category>                 | order reason                 | tie      | The head judge's decision between entries that are level.
+standings         | GET    | /api/standings/<category>            | what_if?                     | rows     | The rows of a category's standings, best first; .answer holds the rest.
+decide_winners    | PUT    | /api/winners/<category>              | places reason?               | decision | Decide: groups of entry numbers, best first.
+absent            | POST   | /api/winners/<category>/absent       | entry                        | decision | Nobody came for an award: the runner-up moves up.
+correct           | POST   | /api/winners/<category>/correct      | places reason                | decision | Correct the places after the announcement.
+winners           | GET    | /api/winners                         |                              | winners  | The revealed places of every category.
+feed              | GET    | /api/feed                            |                              | feed     | The public's entries, newest first.
+reveal            | POST   | /api/reveal                          | category step phase?         | screen   | Show a step of a category's reveal.
+screen            | POST   | /api/screen                          | mode text?                   | screen   | Choose what the screen shows: wall, stage, reveal, black or message.
+stage             | POST   | /api/stage                           | entry follow?                | stage    | Call an entry onto the stage, None for nobody.
+new_setup_link    | POST   | /api/setup-link                      |                              | link     | A single-use address to choose the organiser's password.
+erase             | DELETE | /api/entries/<entry:int>/person      |                              | copies   | Erase the person of an entry; returns the copies out of reach.
+backup            | POST   | /api/backups                         |                              | backup   | Make a backup now.
+backups           | GET    | /api/backups                         |                              | backups  | The backups there are, newest first.
+rescue            | POST   | /api/rescue                          | judge sheets                 |          | Take what a judge's phone has saved in a file.
+presence          | GET    | /api/presence                        |                              |          | Who listens, and which judges' phones are here.
+""")}
+#: Routes that are no verb: a page's own, or answered by a method below.
+_OWN_WAYS = frozenset({"/api/events", "/api/setup", "/api/login", "/api/logout", "/api/password", "/api/log", "/api/entries", "/api/restore",
+                       "/api/backups/<name>", "/metrics"})
+
+
+def _verb_of(route: Route) -> Verb:
+    """The verb of a route: as the table names it, else by its path, so that a new route is a verb at once."""
+    if named := _NAMED_VERBS.get((route.method, route.path)):
+        return named
+    words = [part.replace("-", "_").replace(".", "_") for part in route.path.removeprefix("/api").split("/") if part and "<" not in part]
+    thing = re.sub(r"ies$", "y", words[0]) if words[0].endswith("ies") else words[0].removesuffix("s")
+    if route.method == "GET" or len(words) > 1:
+        name = "_".join([*words[1:], thing] if route.method != "GET" else words)
+    else:
+        name = f"{ {'POST': 'add', 'PUT': 'give', 'PATCH': 'change', 'DELETE': 'delete'}[route.method]}_{thing}"
+    return Verb(name, route.method, route.path, "photo" if route.form == "upload" else "", "", f"{route.method} {route.path}: see docs/http.md.")
+
+
+VERBS: Mapping[str, Verb] = types.MappingProxyType({verb.name: verb for verb in (
+    _verb_of(route) for route in ROUTES if route.path not in _OWN_WAYS and not route.path.startswith("/api/mine/"))})
+
+
+def _query(form: Mapping) -> str:
+    """A form as it stands behind the question mark of an address."""
+    asked = urllib.parse.urlencode({k: int(v) if isinstance(v, bool) else v for k, v in form.items() if v is not None})
+    return f"?{asked}" if asked else ""
+
+
+def _texts(form: Mapping) -> dict[str, str]:
+    """The fields beside a file, as a form sends them."""
+    return {k: ("yes" if v else "no") if isinstance(v, bool) else str(v) for k, v in form.items() if v is not None}
+
+
+def _as_method(verb: Verb) -> Callable:
+    def method(self, *given, **fields):
+        return self.ask(verb, verb.form(given, fields))
+    method.__name__, method.__qualname__ = verb.name, f"_Verbs.{verb.name}"
+    method.__doc__ = f"{verb.says}\n\n{verb.method} {verb.path} of docs/http.md."
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = verb.signature.replace(parameters=[own, *verb.signature.parameters.values()])
+    return method
+
+
+def _with_verbs(cls: type) -> type:
+    """A class with a method for each verb that it has none of its own for."""
+    for verb in VERBS.values():
+        if not hasattr(cls, verb.name):
+            setattr(cls, verb.name, _as_method(verb))
+    return cls
+
+
+@_with_verbs
 class _Verbs:
-    """The verbs. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON.
+    """The verbs, beside those that `VERBS` makes. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON.
 
     tell     tell(what, done, total), where a verb takes one: called as long work goes on
     """
+
+    #: Whether anything can happen while it waits: not in a folder that only this process holds.
+    waits = True
 
     def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
         raise NotImplementedError
 
     def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
         raise NotImplementedError
+
+    def photo(self, name: str) -> bytes:
+        """The bytes of a photo's file, by its name in an entry."""
+        raise NotImplementedError
+
+    def ask(self, verb: Verb, form: dict):
+        """Do what a verb says; returns what it gives, a list of things as Rows."""
+        path = re.sub(r"<(\w+)[^>]*>", lambda m: urllib.parse.quote(str(form.pop(m[1])), safe=""), verb.path)
+        upload = form.pop("photo") if verb.takes == "photo" else None
+        if verb.method == "GET":
+            answer = self._ask("GET", path + _query(form))
+        else:
+            answer = self._ask(verb.method, path, form, _file(upload) if upload is not None else None)
+        given = answer[verb.gives] if verb.gives else answer
+        return Rows(given, answer, self) if isinstance(given, list) else given
+
+    def thumbnails(self, numbers: Iterable) -> dict[int, bytes]:
+        """The small photos of entries by number."""
+        wanted = {n for n in numbers if isinstance(n, int)}
+        entries = self.state()["entries"] if wanted else []
+        return {e["number"]: self.photo(e["photo"]["thumb"]) for e in entries if e["number"] in wanted and e["photo"]}
+
+    def entries(self, category: str = "") -> Rows:
+        """The entries, by number; of one category where it is named."""
+        return Rows((e for e in self.state()["entries"] if category in ("", e["category"])), source=self)
+
+    def sheets(self, entry: int | None = None) -> Rows:
+        """The judges' sheets, of one entry where it is named."""
+        return Rows((s for s in self.state().get("sheets", []) if entry in (None, s["entry"])), source=self)
+
+    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
+        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
+        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
+        return self._ask("POST", "/api/entries", form, _file(photo))["entry"]
+
+    def backup(self) -> str:
+        """Make a backup now; returns its name."""
+        return self._ask("POST", "/api/backups")["backup"]["name"]
 
     def save_backup(self, file: str | Path, name: str = "", tell: Callable = untold) -> Path:
         """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
@@ -8510,68 +8792,6 @@ class _Verbs:
         pieces, headers = self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}")
         replace_file(Disk(), file, _counted(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
         return file
-
-    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
-        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
-        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
-        return self._ask("POST", "/api/entries", form, Path(photo))["entry"]
-
-    def state(self) -> dict:
-        """All that the asker may see: {"contest", "categories", "entries", "screen", ...} of docs/http.md."""
-        return self._ask("GET", "/api/state")
-
-    def change_contest(self, **fields) -> dict:
-        """Set name, language, wall, publish, calm or registration; returns the contest."""
-        return self._ask("PATCH", "/api/contest", fields)["contest"]
-
-    def add_category(self, name: str, **fields) -> dict:
-        """Add a category (criteria, places, ... as docs/http.md says); returns it with its id."""
-        return self._ask("POST", "/api/categories", {"name": name} | fields)["category"]
-
-    def start_judging(self, category: str) -> dict:
-        """Take no more entries of a category and let it be judged."""
-        return self._ask("POST", f"/api/categories/{category}/judge")["category"]
-
-    def close_judging(self, category: str) -> dict:
-        """End the judging of a category; what comes later is marked late."""
-        return self._ask("POST", f"/api/categories/{category}/close")["category"]
-
-    def invite(self, name: str, role: str = "judge", **fields) -> dict:
-        """Invite a judge, the desk or a host; returns {"judge", "link"}."""
-        return self._ask("POST", "/api/judges", {"name": name, "role": role} | fields)
-
-    def give_sheet(self, entry: int, judge: str, marks: Mapping[str, float], note: str = "", base: int | None = None) -> dict:
-        """Give a judge's marks for an entry: {criterion: mark}."""
-        form = {"judge": judge, "marks": dict(marks), "note": note, "base": base}
-        return self._ask("PUT", f"/api/sheets/{entry}", form)["sheet"]
-
-    def standings(self, category: str) -> list[dict]:
-        """The rows of a category's standings, best first."""
-        return self._ask("GET", f"/api/standings/{category}")["rows"]
-
-    def decide_winners(self, category: str, places: list[list[int]], reason: str = "") -> dict:
-        """Decide: groups of entry numbers, best first; a reason where they differ from the standings."""
-        return self._ask("PUT", f"/api/winners/{category}", {"places": places, "reason": reason})["decision"]
-
-    def reveal(self, category: str, step: int, phase: str = "ink") -> dict:
-        """Show a step of a category's reveal; returns the screen."""
-        return self._ask("POST", "/api/reveal", {"category": category, "step": step, "phase": phase})["screen"]
-
-    def new_setup_link(self) -> str:
-        """A single-use address, good for 30 minutes, to choose the organiser's password."""
-        return self._ask("POST", "/api/setup-link")["link"]
-
-    def erase(self, entry: int) -> list[dict]:
-        """Erase the person of an entry everywhere within reach; returns the copies out of reach: [{"where", "seq", "at"}]."""
-        return self._ask("DELETE", f"/api/entries/{entry}/person")["copies"]
-
-    def backup(self) -> str:
-        """Make a backup now; returns its name."""
-        return self._ask("POST", "/api/backups")["backup"]["name"]
-
-    def backups(self) -> list[dict]:
-        """The backups there are, newest first: [{"name", "seq", "why"}]."""
-        return self._ask("GET", "/api/backups")["backups"]
 
     def restore(self, source: str | Path, to_seq: int | None = None, tell: Callable = untold) -> int:
         """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
@@ -8585,55 +8805,339 @@ class _Verbs:
             return self._ask("POST", "/api/restore", form, Path(source), tell)["seq"]
         return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
 
-    def winners(self) -> list[dict]:
-        """The revealed places of every category."""
-        return self._ask("GET", "/api/winners")["winners"]
+    def log(self, after: int = 0) -> Rows:
+        """The lines of the log behind a seq, with names and texts; .answer["head"] says where it ends."""
+        found = Rows(source=self)
+        while True:
+            answer = self._ask("GET", f"/api/log?after={found[-1]['seq'] if found else after}&limit=2000")
+            found.extend(answer["records"])
+            if not answer["records"] or found[-1]["seq"] >= answer["head"]["seq"]:
+                found.answer = answer
+                return found
+
+    def follow_log(self, after: int | None = None) -> Iterator[dict]:
+        """Every line of the log behind a seq (None: behind the last), then each as it is written; across restarts, without a gap."""
+        while after is None:
+            after = self._again(lambda: self._ask("GET", "/api/log?limit=0"))["head"]["seq"]
+        while True:
+            path = f"/api/log?after={after}&limit=500&wait={25 if self.waits else 0}"
+            records = self._again(lambda: self._ask("GET", path))["records"]
+            for record in records:
+                after = record["seq"]
+                yield record
+            if not self.waits and not records:
+                return
+
+    def follow(self, cursor: Mapping | None = None) -> Iterator[dict]:
+        """What this role is told, as it happens, for ever: docs/scripting.md. Across restarts, without a gap and without a double.
+
+        cursor    the `cursor` of the last item that was done with, to go on from there; None begins now
+        returns   {"seq", "event", kind: thing, "cursor"}; where nothing can be told without a gap, first of all at the beginning,
+                  {"seq", "event": "reset", "why", "state", "cursor"} with all that this role may see
+        """
+        why = "new"
+        while True:
+            if cursor is None:
+                state = self._again(self.state)
+                cursor = {k: state[k] for k in "esha"}
+                yield {"seq": state["s"], "event": "reset", "why": why, "state": state, "cursor": cursor}
+            path = f"/api/events{_query({**cursor, 'wait': 25 if self.waits else 0})}"
+            answer = self._again(lambda: self._ask("GET", path))
+            if answer["mode"] == "reset":
+                cursor, why = None, answer["why"]
+                continue
+            for frame in answer["events"]:
+                yield from _told_one_by_one(frame, cursor, cursor := cursor | {"s": frame["s"], "h": frame["h"]})
+            cursor = {k: answer[k] for k in "esha"}
+            if not self.waits and not answer["events"]:
+                return
+
+    @staticmethod
+    def _again(ask: Callable):
+        """What is asked, as often as it takes: a server that starts again is waited for."""
+        for tries in itertools.count():
+            try:
+                return ask()
+            except (Unreachable, Refused) as no:
+                if isinstance(no, Refused) and no.status not in (429, 503):
+                    raise
+                time.sleep(random.uniform(0.5, 1) * min(30, 0.25 * 2**tries))
 
 
-class Contest(_Verbs):
-    """A contest's folder, opened in this process. Use as a context manager, or call close()."""
+def _told_one_by_one(frame: Mapping, before: Mapping, behind: Mapping) -> Iterator[dict]:
+    """The messages of a frame; only behind the last is the whole frame done with."""
+    for index, message in enumerate(frame["m"], 1):
+        yield {"seq": frame["s"], "event": message["k"]} | message["d"] | {"cursor": behind if index == len(frame["m"]) else before}
 
-    def __init__(self, settings: Settings):
-        self._server = Server(settings, listen=False)
-        self._server.begin()
+
+def _file(path: str | Path) -> Path:
+    """A photo's file. errors   Refused `photo_missing`"""
+    if not Path(path).is_file():
+        raise Refused("photo_missing", f"There is no file {path}.")
+    return Path(path)
+
+
+class _Local(_Verbs):
+    """Verbs that are answered by a site in this process, by the rows that answer them over HTTP."""
+
+    def __init__(self):
         self._routes = bottle.Router()
         for route in ROUTES:
             self._routes.add(route.path, route.method, route)
 
-    def __enter__(self) -> Contest:
+    def _site(self) -> Site:
+        raise NotImplementedError
+
+    def _in_loop(self, function: Callable, *arguments):
+        """What a function returns, called where the site's event loop is."""
+        return function(*arguments)
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_) -> None:
         self.close()
 
     def close(self) -> None:
-        """Write snapshot and HEAD, give the folder back."""
-        self._server.stop()
+        """Hold nothing open any more."""
+
+    def photo(self, name: str) -> bytes:
+        return photo_path(self._site().folder / "photos", name).read_bytes()
 
     def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
-        return self._answer(method, path, form, upload, tell).body
+        return orjson.loads(dumps(self._answer(method, path, form, upload, tell).body))
 
     def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
         answer = self._answer("GET", path, None, None, untold)
-        return answer.stream, answer.headers
+        return iter(lambda: self._in_loop(next, answer.stream, b""), b""), answer.headers
 
     def _answer(self, method: str, path: str, form: dict | None, upload: Path | None, tell: Callable) -> Answer:
         path, _, query = path.partition("?")
-        route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": path})
+        form, site = form or {}, self._site()
+        try:
+            route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": urllib.parse.unquote(path)})
+        except bottle.HTTPError as no:
+            raise Refused("not_found" if no.status_code == 404 else "method_not_allowed", "There is nothing here.", no.status_code) from None
         digest = ""
         if upload:
+            check_size(site.settings, route.form, upload.stat().st_size)
             with upload.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        form = orjson.loads(orjson.dumps(form or {}))
-        asked = dict(urllib.parse.parse_qsl(query))
-        return route.does(self._server.site, Ask(Who("admin"), args, form, asked, form.pop("id", ""), "", upload, digest, tell))
+        form = orjson.loads(orjson.dumps(_texts(form) if upload else form))
+        id_ = checked_id(form.pop("id", None))
+        ask = Ask(Who("admin"), args, form, dict(urllib.parse.parse_qsl(query)), id_, "", upload, digest, tell)
+        return self._in_loop(route.does, site, ask)
+
+
+class Contest(_Local):
+    """A contest's folder, opened in this process. Use as a context manager, or call close().
+
+    Belongs to the thread that opened it; while it is served (see `serve`) it may be used from any.
+    """
+
+    serving: Serving | None = None
+
+    def __init__(self, settings: Settings):
+        super().__init__()
+        self.settings = settings
+        self._server: Server | None = None
+        self.hold()
+
+    def hold(self) -> None:
+        """Take the folder in this thread."""
+        self._server = Server(self.settings, listen=False)
+        self._server.begin()
+
+    def let_go(self) -> None:
+        """Write snapshot and HEAD, give the folder back."""
+        if self._server:
+            self._server.stop()
+        self._server = None
+
+    def close(self) -> None:
+        """Write snapshot and HEAD, give the folder back; first end the serving."""
+        serving, self.serving = self.serving, None
+        if serving:
+            serving.end()
+        self.let_go()
+
+    @property
+    def waits(self) -> bool:
+        """Whether others can change it: while it is served."""
+        return self.serving is not None
+
+    def _site(self) -> Site:
+        server = self.serving.server if self.serving else self._server
+        if server is None:
+            raise UsageError(f"The contest in {self.settings.data} was closed: contest.open it again.")
+        return server.site
+
+    def _in_loop(self, function: Callable, *arguments):
+        return self.serving.call(function, *arguments) if self.serving else function(*arguments)
+
+
+class Serving:
+    """A contest that is served from a thread of its own, with an event loop of its own: a notebook goes on meanwhile.
+
+    contest    the verbs, in this process
+    url, key   for a Client: the address for this machine, and the key of whoever can read the folder
+    Use as a context manager, or call stop(); it may be served again afterwards.
+    """
+
+    def __init__(self, contest: Contest, settings: Settings):
+        self.contest, self._settings = contest, settings
+        self.url = self.key = ""
+        self.server: Server | None = None
+        self._hub = self._ended = self._fault = None
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="contest", daemon=True)
+        atexit.register(self.end)  # an interpreter that ends under a running loop may crash
+        self._thread.start()
+        self._begun.wait()
+        if self._fault:
+            self.end()
+            raise self._fault
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<contest served at {self.url}>" if self._thread.is_alive() else "<contest, not served any more>"
+
+    def stop(self) -> None:
+        """End the serving; the contest is open in this thread again."""
+        if self.contest.serving is self:
+            self.end()
+            self.contest.serving = None
+            self.contest.hold()
+
+    def end(self) -> None:
+        """Drain, stop, and wait for the thread."""
+        atexit.unregister(self.end)
+        if self._hub and self._thread.is_alive():
+            self._hub.loop.run_callback_threadsafe(self._ended.set)
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def call(self, function: Callable, *arguments):
+        """What a function returns or raises, called in the loop; from any thread."""
+        answer = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function(*arguments))
+            except BaseException as why:
+                answer.set_exception(why)
+        if not self._thread.is_alive():
+            raise UsageError("The contest is not served any more.")
+        self._hub.loop.run_callback_threadsafe(gevent.spawn, run)
+        return answer.result()
+
+    def _serve(self) -> None:
+        """The thread: one server after the other, until it is ended. A hub is not used twice."""
+        self._hub = gevent.get_hub()
+        self._ended = gevent.event.Event()
+        try:
+            while not self._ended.is_set():
+                again = gevent.event.Event()
+                self.server = Server(self._settings, on_fatal=self._lost)
+                self.server.site.start_again = again.set
+                self.server.start()
+                self._settings = dataclasses.replace(self._settings, port=self.server.port)
+                self.url, self.key = self.server.url, self.server.site.secret.derive("key", "local")
+                self._begun.set()
+                gevent.wait([self._ended, again], count=1)
+                self.server.stop()
+        except BaseException as why:
+            self._fault = why
+        finally:
+            self._hub.destroy(destroy_loop=True)
+            self._begun.set()
+
+    def _lost(self, lost: ContestError) -> None:
+        """The disk failed a write: serve no more. The desk has refused everything since."""
+        print(f"contest: {lost}", file=sys.stderr, flush=True)
+        self._ended.set()
+
+
+class Beside(_Local):
+    """A folder that another process holds, or that is not ours: all can be read as it is at that moment, nothing written."""
+
+    #: What only the process that holds the folder knows.
+    LIVE = frozenset({"/api/events", "/api/presence", "/api/backups", "/ready", "/health", "/metrics", "/api/realtime-health", "/api/realtime-fallback",
+                      "/api/realtime-metrics"})
+    waits = False
+
+    def __init__(self, settings: Settings, why: ContestError):
+        super().__init__()
+        self.folder, self._disk, self._why = Path(settings.data).resolve(), Disk(), why
+        lock = self.folder / "LOCK"
+        self.url = next((word for word in (lock.read_text().split() if lock.exists() else []) if word.startswith("http")), "")
+        here = Path(__file__).resolve().parent
+        self._kept = Site(dataclasses.replace(settings, data=str(self.folder)), self.folder, types.SimpleNamespace(), None, None, Backlog(settings),
+                          Secret(self.folder, self._disk), None, settings.public_url or self.url, here,
+                          load_words(here / "static" / "words"), Throttle(), Crowd(0, 0))
+        self._kept.desk.log = types.SimpleNamespace(disk=self._disk, folder=self.folder)
+        with _no_collection():
+            self._read_anew()
+
+    def client(self) -> Client:
+        """The verbs over HTTP, with the key of whoever can read the folder."""
+        if not self.url:
+            raise self._why
+        return Client(self.url, self._kept.secret.derive("key", "local"))
+
+    def _read_anew(self) -> None:
+        """Read snapshot and log as a start does; changes nothing."""
+        for tries in range(3):
+            try:
+                found = recover(self.folder, self._disk, ZERO_HASH)
+                break
+            except (LogCorrupt, FileNotFoundError):  # a restore that moves its trees meanwhile looks like damage, for a moment
+                if tries == 2:
+                    raise
+                time.sleep(0.5)
+        state = state_from_parts(found.snapshot[1]) if found.snapshot else State()
+        self._take(found.lines(), changed(state, epoch=found.log.head.epoch), found.log.head.hash)
+
+    def _take(self, lines: Iterable[Line], state: State, line_hash: str) -> None:
+        """Fold lines behind a state."""
+        for line in lines:
+            state, line_hash = fold(state, fact_from_json(line.public, line.private)), line.hash
+        self._kept.desk.state, self._kept.desk.line_hash = state, line_hash
+        self._kept.hub.begin(state.epoch, state.seq, line_hash[:8])
+
+    def _site(self) -> Site:
+        """The site as it is now: what was written since is made durable, then read."""
+        desk, newest = self._kept.desk, segment_paths(self._disk, self.folder)
+        header = next(self._disk.lines(newest[-1]), b"") if newest else b""
+        if newest and desk.state.epoch not in header.decode("utf-8", "replace"):
+            self._read_anew()
+        else:
+            for path in newest[-1:]:
+                make_durable(self._disk, path)
+            self._take(lines_behind(self._disk, self.folder, desk.state.seq), desk.state, desk.line_hash)
+        return self._kept
+
+    def _answer(self, method: str, path: str, form: dict | None, upload: Path | None, tell: Callable) -> Answer:
+        if method == "GET" and path.partition("?")[0] not in self.LIVE and not path.startswith("/api/backups/"):
+            return super()._answer(method, path, form, upload, tell)
+        way = f"Ask the server at {self.url}: contest.Client(url, key), or .client() of this one." if self.url else "It ends with that."
+        raise FolderInUse(f"{self._why} Opened beside it, the contest can only be read. {way}")
 
 
 class Client(_Verbs):
-    """The same verbs over HTTP, with a key."""
+    """The same verbs over HTTP, with a key.
 
-    def __init__(self, url: str, key: str):
-        self._url, self._key = url.rstrip("/"), key
+    patience_seconds   how long a server is waited for that does not answer; a command is sent again under its own id, so it happens once
+    errors             Refused with the server's code; Unreachable
+    """
+
+    def __init__(self, url: str, key: str = "", patience_seconds: float = 10):
+        self.url, self._key, self._patience_seconds = url.rstrip("/"), key, patience_seconds
 
     def __enter__(self) -> Client:
         return self
@@ -8641,19 +9145,24 @@ class Client(_Verbs):
     def __exit__(self, *_) -> None:
         """Nothing is held open between two requests."""
 
+    def photo(self, name: str) -> bytes:
+        with self._patiently(lambda: self._opened("GET", f"/photos/{name}", None, {})) as answer:
+            return answer.read()
+
     def _ask(self, method: str, path: str, form: dict | None = None, upload: Path | None = None, tell: Callable = untold) -> dict:
-        body, kind, size = orjson.dumps(form or {}) if method != "GET" else None, "application/json", None
-        if upload:
-            boundary = secrets.token_hex(16)
-            head, end = self._around(boundary, form or {})
-            file = _counted(Disk().pieces(upload), "KiB sent", upload.stat().st_size, tell)
-            body, kind = (piece for part in ([head], file, [end]) for piece in part), f"multipart/form-data; boundary={boundary}"
-            size = len(head) + upload.stat().st_size + len(end)
-        with self._opened(method, path, body, kind, size) as answer:
-            return orjson.loads(answer.read())
+        form = dict(form or {})
+        headers = {"Content-Type": "application/json"}
+        if method != "GET":
+            headers["Idempotency-Key"] = form["id"] if isinstance(form.get("id"), str) and form["id"] else secrets.token_urlsafe(16)
+
+        def asked() -> bytes:
+            body, more = (self._multipart(form, upload, tell) if upload else (orjson.dumps(form) if method != "GET" else None, {}))
+            with self._opened(method, path, body, headers | more) as answer:
+                return answer.read()
+        return orjson.loads(self._patiently(asked))
 
     def _stream(self, path: str) -> tuple[Iterable[bytes], Mapping[str, str]]:
-        answer = self._opened("GET", path, None, "application/json", None)
+        answer = self._patiently(lambda: self._opened("GET", path, None, {}))
         return self._pieces(answer), answer.headers
 
     @staticmethod
@@ -8662,31 +9171,81 @@ class Client(_Verbs):
             while piece := answer.read(1 << 20):
                 yield piece
 
-    def _opened(self, method: str, path: str, body, kind: str, size: int | None):
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": kind}
-        headers |= {} if size is None else {"Content-Length": str(size)}
-        request = urllib.request.Request(self._url + path, body, headers, method=method)
+    def _patiently(self, ask: Callable):
+        """What is asked, again as long as the server only cannot answer now."""
+        until = time.monotonic() + self._patience_seconds
+        for tries in itertools.count():
+            try:
+                return ask()
+            except (Unreachable, Refused) as no:
+                wait = no.extra.get("retry_after", 1) if isinstance(no, Refused) else min(4, 0.25 * 2**tries)
+                if (isinstance(no, Refused) and no.status not in (429, 503)) or time.monotonic() + wait > until:
+                    raise
+            time.sleep(wait)
+
+    def _opened(self, method: str, path: str, body, headers: Mapping):
+        headers = dict(headers) | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
         try:
             return urllib.request.urlopen(request, timeout=600)
         except urllib.error.HTTPError as no:
             with no:
-                error = orjson.loads(no.read())["error"]
-            raise Refused(error["code"], error["message"], no.code) from None
+                raise self._refusal(no.code, no.read()) from None
+        except (OSError, http.client.HTTPException) as why:
+            raise Unreachable(f"{self.url} does not answer ({getattr(why, 'reason', why)}).") from why
+
+    def _refusal(self, status: int, body: bytes) -> ContestError:
+        """The refusal that an answer says, with all that stands beside it."""
+        try:
+            said = orjson.loads(body)
+            error = said.pop("error")
+            extra = {k: v for k, v in error.items() if k not in ("code", "message")} | said
+            return Refused(error["code"], error["message"], status, **extra)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Unreachable(f"{self.url} answers {status}, and not as a contest does.")
 
     @staticmethod
-    def _around(boundary: str, form: Mapping) -> tuple[bytes, bytes]:
-        """What stands before and after the file in a multipart body."""
-        parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in form.items()]
-        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="file"\r\n\r\n'.encode())
-        return b"".join(parts), f"\r\n--{boundary}--\r\n".encode()
+    def _multipart(form: Mapping, upload: Path, tell: Callable) -> tuple[Iterable[bytes], dict]:
+        """A form with a file as pieces of a body, and its headers."""
+        edge = secrets.token_hex(16)
+        parts = [f'--{edge}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in _texts(form).items()]
+        parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="photo"; filename="file"\r\n\r\n'.encode())
+        head, end, size = b"".join(parts), f"\r\n--{edge}--\r\n".encode(), upload.stat().st_size
+        pieces = itertools.chain([head], _counted(Disk().pieces(upload), "KiB sent", size, tell), [end])
+        return pieces, {"Content-Type": f"multipart/form-data; boundary={edge}", "Content-Length": str(len(head) + size + len(end))}
 
 
-def open(folder: str | Path = "data", **settings) -> Contest:
-    """Open a contest's folder in this process.
+def open(folder: str | Path = "data", **settings) -> Contest | Beside:
+    """Open a contest's folder in this process; where another process holds it, for reading only.
 
-    errors   FolderInUse while a server holds it: use Client
+    errors   NotOurs, LogCorrupt, SyncFailed
     """
-    return Contest(dataclasses.replace(Settings(), data=str(folder), **settings))
+    wanted = dataclasses.replace(Settings(), data=str(folder), **settings)
+    try:
+        return Contest(wanted)
+    except FolderInUse as why:
+        return Beside(wanted, why)
+
+
+def serve(contest: Contest | str | Path = "data", **settings) -> Serving:
+    """Serve a contest, or a folder's, from a background thread; returns once it answers.
+
+    settings   as on the command line: port=0 takes a free one, host="127.0.0.1" keeps it on this machine
+    errors     FolderInUse, UsageError where the port is taken
+    """
+    if not isinstance(contest, _Verbs):
+        contest = Contest(dataclasses.replace(Settings(), data=str(contest)))
+    if not isinstance(contest, Contest):
+        raise UsageError("Only a contest that contest.open holds can be served.")
+    if contest.serving:
+        raise UsageError(f"It is served already, at {contest.serving.url}.")
+    contest.let_go()
+    try:
+        contest.serving = Serving(contest, dataclasses.replace(contest.settings, **settings))
+    except BaseException:
+        contest.hold()
+        raise
+    return contest.serving
 
 
 def connected(settings: Settings, new: bool = False) -> Contest | Client:

@@ -712,7 +712,7 @@ def fill(contest, stage: str) -> None:
     if stage == "reveal":
         contest.reveal(categories[0]["id"], 0)
     elif stage == "judging":
-        contest._ask("POST", "/api/screen", {"mode": "wall"})
+        contest.screen("wall")
 
 
 def _drawn_in(styles: tuple[str, ...]) -> Iterator[int]:

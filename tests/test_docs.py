@@ -97,7 +97,8 @@ def refused_codes() -> dict[str, set[int]]:
         elif isinstance(node.args[0], ast.Constant) and node.args[0].value != "fault":
             found.setdefault(node.args[0].value, set()).add(node.args[2].value if len(node.args) > 2 else 400)
         elif not isinstance(node.args[0], ast.Constant):  # the two that pass a code on, and no_such itself
-            assert ast.unparse(node.args[0]) in ("code", "error['code']", "f'no_such_{kind}'"), ast.unparse(node)
+            assert ast.unparse(node.args[0]) in (
+                "code", "error['code']", "f'no_such_{kind}'", "'not_found' if no.status_code == 404 else 'method_not_allowed'"), ast.unparse(node)
     return found
 
 

@@ -1,7 +1,358 @@
 """The Python face: the same verbs on a folder and over HTTP, keys for scripts, following, importing, serving from a cell."""
 
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
 import contest as app
+from contest import FolderInUse, Refused, Unreachable, UsageError
 from tests.client import Http
+from tests.server import TOP
+
+
+def client_of(server) -> app.Client:
+    """The verbs over HTTP, with the key of whoever can read the folder."""
+    return app.Client(server.url, app.Secret(server.data, app.Disk()).derive("key", "local"))
+
+
+# The same verbs, the same results.
+
+def told(c, photo) -> list:
+    """A whole contest by every kind of verb; everything that was returned, and the code of all that was refused."""
+    said = []
+
+    def say(verb: str, *given, **fields):
+        try:
+            said.append((verb, getattr(c, verb)(*given, **fields)))
+        except Refused as no:
+            said.append((verb, no.code, no.status, no.text, no.extra))
+        return said[-1][1]
+
+    say("change_contest", name="Ink Days")
+    for method in ("points", "tokens", "ranking"):
+        say("add_category", f"By {method}", method=method, tokens=1)
+    say("change_category", "by-points", places=2)
+    judges = [say("invite", name)["judge"]["id"] for name in ("Ana", "Ben")]
+    say("invite", "Desk", "desk")
+    for category, who in itertools.product(("by-points", "by-tokens", "by-ranking"), ("Zoë", "黒龍")):
+        say("submit", photo, category, who, artist="Marta", at_show=True, id=f"row-{category}-{len(who)}")
+    say("submit", photo, "by-points", "Zoë", artist="Marta", at_show=True, id="row-by-points-3")
+    say("submit", photo, "no-such", "Zoë")
+    say("submit", photo, "by-points", "Zoë", phone=70 * "1")
+    say("submit", photo, "by-points", "Zoë", id="short")
+    say("submit", photo.with_name("gone.jpg"), "by-points", "Zoë")
+    say("submit", Path(__file__), "by-points", "Zoë")
+    say("add_photo", 101, photo)
+    say("change_entry", 101, title="Koi", size_cm=12.5)
+    for verb in ("check_in", "call", "no_show", "reinstate", "hide", "show"):
+        say(verb, 102)
+    say("check_in", 999)
+    say("call", "abc")
+    for category in ("by-points", "by-tokens", "by-ranking"):
+        say("start_judging", category)
+    marks = dict.fromkeys([each["id"] for each in c.categories()[0]["criteria"]], 8)
+    for entry, judge in itertools.product((101, 102), judges):
+        say("give_sheet", entry, judge, marks)
+    say("give_sheet", 101, judges[0], {"technique": 11})
+    say("give_sheet", 101, judges[0], marks, base=1)
+    say("recuse", 102, judges[0], True, reason="his brother")
+    say("recuse", 102, judges[0], False, reason="not his brother")
+    say("give_tokens", "by-tokens", judges[0], [103])
+    say("give_tokens", "by-tokens", judges[1], [104])
+    say("give_ranking", "by-ranking", judges[0], [106, 105])
+    for category in ("by-points", "by-tokens", "by-ranking"):
+        say("close_judging", category)
+    say("call_run_off", "by-tokens", [103, 104])
+    say("vote", "r1", judges[0], 104)
+    say("close_run_off", "r1")
+    say("decide_tie", "by-points", [[102], [101]], "the line work")
+    for category in ("by-points", "by-tokens", "by-ranking"):
+        say("standings", category)
+    say("standings", "by-points", what_if=True)
+    say("standings", "")
+    say("decide_winners", "by-points", [[102], [101]])
+    say("decide_winners", "by-tokens", [[103]])
+    for step in (0, 1, 2, 3, 7):
+        say("reveal", "by-points", step)
+    say("absent", "by-points", 102)
+    say("correct", "by-points", [[101], [102]], "counted anew")
+    say("screen", "message", "Back at five")
+    say("stage", 105)
+    say("add_category", "Small")
+    say("merge", "small", "by-points", "too few")
+    say("delete_category", "small")
+    say("reopen", "by-ranking", "one was forgotten")
+    say("add_key", "Lights", "host")
+    say("revoke_key", "k9")
+    for verb in ("state", "contest", "categories", "judges", "keys", "entries", "sheets", "winners", "feed", "log", "backups"):
+        say(verb)
+    say("entries", "by-tokens")
+    say("erase", 105)
+    return said
+
+
+def without_chance(said: list, address: str) -> str:
+    """What was said, without what differs between two contests: clocks, addresses, random names, hashes and keys."""
+    text = json.dumps(said, default=str, ensure_ascii=False).replace(address, "ADDRESS")
+    text = re.sub(r'"(at|seconds|generation|width|height|e|h|epoch|hash|id|secret|link|body)": ("[^"]*"|[0-9.]+)', r'"\1": 0', text)
+    text = re.sub(r"[0-9a-f]{32}(-\w+\.\w+)?|[0-9a-f]{64}", "RANDOM", text)
+    return re.sub(r"(join|mine)/[\w-]+", r"\1/LINK", text)
+
+
+def test_the_same_verbs_say_the_same_on_a_folder_over_http_and_beside_a_cell(tmp_path, server, photo):
+    with app.open(tmp_path / "folder") as c:
+        local = without_chance(told(c, photo), c._server.site.address)
+    one = server(env={"CONTEST_HOST": "0.0.0.0"})
+    over_http = without_chance(told(client_of(one), photo), client_of(one).contest()["address"])
+    with app.serve(tmp_path / "served", port=0) as serving:
+        in_a_cell = without_chance(told(serving.contest, photo), serving.server.site.address)
+        serving.contest.close()
+    def lines(text):
+        return re.sub(r"(\], \[)", r"\1\n", text).splitlines()
+    assert lines(local) == lines(over_http)
+    assert lines(local) == lines(in_a_cell)
+    assert len(local) > 30_000 and local.count('"category_not_empty"') == 0 and '"conflict"' in local and '"bad_mark"' in local
+
+
+def test_every_route_is_a_verb_a_way_of_its_own_or_a_pages(tmp_path):
+    assert {verb.name for verb in app.VERBS.values()} <= set(dir(app.Client))
+    for route in app.ROUTES:
+        made = app._verb_of(route)
+        assert made.name.isidentifier() and (made.name in app.VERBS or route.path in app._OWN_WAYS or "/mine/" in route.path), route.path
+    names = [app._verb_of(route).name for route in app.ROUTES]
+    assert len(app.VERBS) == len([route for route in app.ROUTES if route.path not in app._OWN_WAYS and "/mine/" not in route.path]), names
+
+
+def test_a_verb_is_called_like_any_function_and_says_what_it_takes(tmp_path):
+    import inspect
+    assert str(inspect.signature(app.Client.decide_winners)) == "(self, category, places, reason=None, **fields)"
+    assert "PUT /api/winners/<category>" in app.Client.decide_winners.__doc__
+    with app.open(tmp_path / "data") as c:
+        with pytest.raises(TypeError, match="missing a required argument: 'reason'"):
+            c.disqualify(101)
+        with pytest.raises(Refused) as no:
+            c.add_category("Sleeve", colour="red")
+        assert (no.value.code, no.value.extra) == ("unknown_field", {"field": "colour"})
+    with pytest.raises(UsageError, match="was closed"):
+        c.state()
+
+
+def test_a_server_that_nobody_runs_is_unreachable_and_a_foreign_page_is_no_contest():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(Unreachable, match="does not answer") as lost:
+        app.Client(free, "k", patience_seconds=0).state()
+    assert lost.value.exit_code == 69
+
+
+def test_a_command_whose_answer_is_lost_is_sent_again_under_its_id_and_happens_once(server):
+    one = server()
+    through = app.Client(one.url, client_of(one)._key)
+    opened, asked = through._opened, []
+
+    def lose_the_first(*given):
+        asked.append(given)
+        answer = opened(*given)
+        if len(asked) == 1:
+            answer.close()
+            raise Unreachable("the answer was lost")
+        return answer
+    through._opened = lose_the_first
+    assert through.add_category("Sleeve")["id"] == "sleeve"
+    assert len(asked) == 2 and len(through.categories()) == 1
+
+
+# Rows.
+
+def test_rows_print_as_a_table_show_their_thumbnails_and_become_a_frame(tmp_path, photo):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    with app.open(tmp_path / "data") as c:
+        c.add_category("Sleeve")
+        c.submit(photo, "sleeve", "黒龍 & <Zoë>")
+        c.submit(photo, "sleeve", "Ada", title="Koi")
+        rows = c.entries()
+        lines = str(rows).splitlines()
+        assert lines[0].split()[:3] == ["number", "category", "state"] and len(lines) == 3
+        widths = {app._width(line[:line.index(name)]) for line, name in zip(lines, ("collector", "黒龍", "Ada"))}
+        assert len(widths) == 1 and "photo" not in lines[0].split()
+        shown = rows._repr_html_()
+        assert shown.count("data:image/webp;base64,") == 2 and "&lt;Zoë&gt;" in shown and "<Zoë>" not in shown
+        assert c.standings("sleeve")._repr_html_() == "<p>(none)</p>" and str(c.standings("sleeve")) == "(none)"
+        assert c.standings("sleeve").answer["unranked"]
+        frame = rows.to_frame()
+        assert isinstance(frame, pandas.DataFrame) and list(frame["collector"]) == ["黒龍 & <Zoë>", "Ada"]
+        assert rows == list(rows) and json.loads(json.dumps(rows)) == rows
+
+
+# Beside a running server.
+
+def test_a_folder_that_is_served_can_be_read_beside_it_as_it_is_now_and_writing_names_the_server(server, photo):
+    one = server()
+    far = client_of(one)
+    far.add_category("Sleeve")
+    inode = (one.data / "LOCK").stat()
+    with app.open(one.data) as c:
+        assert [x["id"] for x in c.categories()] == ["sleeve"]
+        far.add_category("Back")
+        entry = far.submit(photo, "back", "Zoë")
+        assert [x["id"] for x in c.categories()] == ["sleeve", "back"]
+        assert c.entries()[0]["collector"] == "Zoë" and c.photo(entry["photo"]["thumb"])[:4] == b"RIFF"
+        assert c.log() == far.log() and c.standings("back").answer == far.standings("back").answer
+        mine, theirs = c.state(), far.state()
+        assert [mine[k] for k in "esh"] == [theirs[k] for k in "esh"] and mine["entries"] == theirs["entries"]
+        for write in (lambda: c.add_category("Leg"), c.backup, c.backups, lambda: next(c.follow(mine))):
+            with pytest.raises(FolderInUse, match=f"is in use by process {one.pid} .*{one.url}.*Client"):
+                write()
+        assert c.client().add_category("Leg")["id"] == "leg" and len(c.categories()) == 3
+        name = far.backup()
+        far.restore(name)
+        deadline = time.monotonic() + 15
+        while c.state()["e"] == mine["e"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert c.state()["e"] == client_of(one).state()["e"] != mine["e"]
+    assert (one.data / "LOCK").stat().st_ino == inode.st_ino
+    one.stop()
+    assert one.errors == ""
+
+
+def test_a_second_open_in_the_same_process_reads_and_says_who_holds_it(tmp_path):
+    with app.open(tmp_path / "data") as c:
+        c.add_category("Sleeve")
+        with app.open(tmp_path / "data") as second:
+            assert second.categories() == c.categories()
+            with pytest.raises(FolderInUse, match=f"process {os.getpid()}"):
+                second.add_category("Back")
+
+
+# Following.
+
+def test_following_misses_nothing_and_doubles_nothing_across_a_kill_and_a_restart(server):
+    one = server()
+    far, heard, ready = client_of(one), [], threading.Event()
+    last = 60
+
+    def listen() -> None:
+        for item in app.Client(one.url, far._key).follow():
+            heard.append(item)
+            ready.set()
+            if item.get("category", {}).get("name") == f"Category {last}":
+                return
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    assert ready.wait(15)
+    for number in range(1, last + 1):
+        if number == 20:
+            one.kill()
+            one.start()
+        if number == 40:
+            one.restart()
+        far.add_category(f"Category {number}")
+    listener.join(40)
+    assert not listener.is_alive()
+    named = [item["category"]["name"] for item in heard if item["event"] == "category_added"]
+    assert named == [f"Category {number}" for number in range(1, last + 1)]
+    assert [item["event"] for item in heard].count("reset") == 1 and heard[0]["why"] == "new"
+    again = [item for item, _ in zip(far.follow(heard[30]["cursor"]), range(10))]
+    assert [item["seq"] for item in again] == [item["seq"] for item in heard[31:41]]
+
+
+def test_following_says_reset_where_there_would_be_a_gap(server):
+    one = server(env={"CONTEST_HELD_MESSAGES": "2"})
+    far = client_of(one)
+    following = far.follow()
+    assert next(following)["why"] == "new"
+    for name in ("One", "Two", "Three"):
+        far.add_category(name)
+    item = next(following)
+    assert (item["event"], item["why"], len(item["state"]["categories"])) == ("reset", "lapped", 3)
+    name = far.backup()
+    far.restore(name)
+    assert next(following)["why"] == "epoch"
+
+
+def test_a_hosts_key_follows_what_a_host_may_know(server):
+    one = server()
+    far = client_of(one)
+    host = app.Client(one.url, far.add_key("Lights", "host")["secret"])
+    following = host.follow()
+    assert "judges" not in next(following)["state"]
+    far.invite("Ana")
+    far.screen("message", "Hello")
+    item = next(following)
+    assert (item["event"], item["screen"]["text"]) == ("screen_set", "Hello")
+    far.revoke_key(far.keys()[0]["id"])
+    with pytest.raises(Refused, match="not .or no longer. good"):
+        next(following)
+
+
+# Serving from a cell.
+
+def test_a_contest_is_served_stopped_and_served_again_in_one_process_and_nothing_is_patched(tmp_path):
+    before, threads = (socket.socket, threading.Thread, time.sleep), threading.active_count()
+    c = app.open(tmp_path / "data")
+    c.add_category("Before")
+    for number in range(3):
+        with app.serve(c, port=0, host="127.0.0.1") as serving:
+            far = app.Client(serving.url, serving.key)
+            far.add_category(f"Far {number}")
+            c.add_category(f"Near {number}")
+            assert [x["name"] for x in far.categories()] == [x["name"] for x in c.categories()]
+            with pytest.raises(Refused) as no:
+                c.start_judging("none")
+            assert no.value.code == "no_such_category"
+            with pytest.raises(UsageError, match="served already"):
+                app.serve(c, port=0)
+            assert c.save_backup(tmp_path / f"{number}.zip").stat().st_size > 100
+        with pytest.raises(Unreachable):
+            app.Client(serving.url, serving.key, patience_seconds=0).state()
+        c.add_category(f"Between {number}")
+    assert len(c.categories()) == 10
+    c.close()
+    assert (socket.socket, threading.Thread, time.sleep) == before and threading.active_count() == threads
+
+
+def test_a_port_that_is_taken_is_said_and_the_contest_stays_open(tmp_path):
+    code = ("import sys, contest; c = contest.open(sys.argv[1])\n"
+            "try:\n    contest.serve(c, host='127.0.0.1', port=int(sys.argv[2]))\n"
+            "except contest.UsageError as why:\n    print(why, c.add_category('Sleeve')['id'])\nc.close()")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "data"), port], cwd=TOP, capture_output=True, text=True, timeout=40)
+    assert done.stdout.startswith(f"Cannot listen on 127.0.0.1 port {port}") and done.stdout.endswith("sleeve\n"), done.stderr
+
+
+def test_a_restore_in_a_served_cell_takes_effect_by_itself(tmp_path):
+    with app.serve(tmp_path / "data", port=0, host="127.0.0.1") as serving:
+        far = app.Client(serving.url, serving.key)
+        name = far.backup()
+        far.add_category("Later")
+        far.restore(name)
+        deadline = time.monotonic() + 15
+        while far.categories() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert far.categories() == [] == serving.contest.categories()
+    serving.contest.close()
+
+
+@pytest.mark.parametrize("end", ["", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", "raise SystemExit(3)"])
+def test_an_interpreter_that_ends_while_it_serves_ends_cleanly(tmp_path, end):
+    code = ("import sys, contest; s = contest.serve(sys.argv[1], port=0, host='127.0.0.1'); c = contest.Client(s.url, s.key); "
+            f"c.add_category('Sleeve'); print('served', flush=True); {end}")
+    for number in range(3):
+        done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code, str(tmp_path / str(number))], cwd=TOP, capture_output=True, text=True, timeout=40)
+        assert done.returncode == (3 if "3" in end else -signal.SIGINT if end else 0) and done.stdout == "served\n", done.stderr
+        assert "Fatal" not in done.stderr and "Segmentation" not in done.stderr
+        assert (tmp_path / str(number) / "HEAD").exists(), "what stops in order notes where the log ends"
 
 
 # Keys.
@@ -29,14 +380,14 @@ def test_a_key_is_what_its_role_is_until_it_is_revoked_and_the_log_says_which_it
 
 def test_a_key_revoked_after_a_backup_stays_dead_when_that_is_restored_and_none_is_given_twice(tmp_path):
     with app.open(tmp_path / "data") as c:
-        kept = c._ask("POST", "/api/keys", {"name": "Lights", "role": "host"})["key"]
+        kept = c.add_key("Lights", "host")
         name = c.backup()
-        c._ask("DELETE", f"/api/keys/{kept['id']}")
-        later = c._ask("POST", "/api/keys", {"name": "Later", "role": "admin"})["key"]
+        c.revoke_key(kept["id"])
+        later = c.add_key("Later")
         c.restore(name)
     with app.open(tmp_path / "data") as c:
-        assert [(key["id"], key["revoked"]) for key in c._ask("GET", "/api/keys")["keys"]] == [(kept["id"], True)]
-        newest = c._ask("POST", "/api/keys", {"name": "New", "role": "desk"})["key"]
+        assert [(key["id"], key["revoked"]) for key in c.keys()] == [(kept["id"], True)]
+        newest = c.add_key("New", role="desk")
         assert newest["secret"] not in (kept["secret"], later["secret"]) and newest["id"] != later["id"]
 
 
