@@ -95,21 +95,21 @@ class Day:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = [demo.draw(kind, folder) for kind in range(min(16, self.size.entries))]
         kind = 0
-        with self.page(width=390, height=844) as page:
-            for category, room in zip(self.ids, self.rooms):
-                self.numbers.append([])
-                for _ in range(room.entries):
-                    self.numbers[-1].append(self._enter(page, kind, drawn[kind % len(drawn)], category))
-                    kind += 1
+        for category, room in zip(self.ids, self.rooms):
+            self.numbers.append([])
+            for _ in range(room.entries):
+                self.numbers[-1].append(self._enter(kind, drawn[kind % len(drawn)], category))
+                kind += 1
         for category in self.ids:
             self.do("post", f"/api/categories/{category}/judge")
 
-    def _enter(self, page, kind: int, photo: Path, category: str) -> int:
+    def _enter(self, kind: int, photo: Path, category: str) -> int:
         person = demo.person(kind)
         by_page = kind % (self.size.entries // self.size.by_page) == 0 and self.ways["page", "entries"] < self.size.by_page
         self.ways["page" if by_page else "HTTP", "entries"] += 1
         if by_page:
-            return enter(page, self.server.url, photo, category, person)
+            with self.page(width=390, height=844) as phone:
+                return enter(phone, self.server.url, photo, category, person)
         answer = Http(self.server).submit(photo, category=category, **{name: person[name] for name in ("collector", "artist", "studio", "title")})
         assert answer.status == 201, answer
         return answer.json["entry"]["number"]
