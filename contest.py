@@ -5034,7 +5034,7 @@ def _written(path: Path, picture: Image.Image, options: dict, sync: Callable[[in
 FRAME_BYTES = 64 << 10   # longest message, either way
 REST_BYTES = 256 << 10   # what a socket that reads nothing may owe: a chunk, and answers to its own messages
 READ_BYTES = 16 << 10    # more at once, and one flooder has the loop for longer
-HEAD_BYTES = 64 << 10
+HEAD_BYTES = 64 << 10    # of a request: its first line and all headers
 MOST_READ_OUT_BYTES = 64 << 20  # of a body that was refused: more is not read to save the answer
 BODY_SECONDS = 30
 LEAST_BYTES_A_SECOND = 1 << 10  # of a body, after its first BODY_SECONDS
@@ -5155,14 +5155,15 @@ class WebSocket:
     all that waited has been taken. `hub` is where it belongs: it has a clock, counts, peers and left(socket, code).
     """
 
-    __slots__ = ("blocked_since", "closing", "frames", "guest", "heard", "hub", "reader", "rest", "sock", "tokens", "writer")
+    __slots__ = ("blocked_since", "closing", "frames", "guest", "heard", "hub", "is_deaf", "reader", "rest", "sock", "tokens", "writer")
 
     most_tokens, tokens_a_second = 200, 50  # a message costs one, or one a KiB
 
     def __init__(self, hub, sock, guest: Guest):
         self.hub, self.sock, self.guest = hub, sock, guest
         self.heard, self.tokens = hub.clock(), self.most_tokens
-        self.frames: Frames | bool | None = None  # only while something is begun; False: nothing is read any more
+        self.frames: Frames | None = None  # only while something is begun
+        self.is_deaf = False  # nothing that comes is read any more
         self.rest, self.writer = b"", None  # what the socket has not taken yet, and who waits until it can
         self.blocked_since = self.closing = 0.0
         self.reader = gevent.get_hub().loop.io(sock.fileno(), 1)
@@ -5183,14 +5184,14 @@ class WebSocket:
     def feed(self, received: bytes) -> None:
         """Take what a client sent. An exception in here would silently stop the watcher, so every one is answered."""
         self.refill()
-        if self.frames is False:
+        if self.is_deaf:
             return
         self.frames = parser = self.frames or self.hub.frames_class()
         try:
             for opcode, payload in parser.feed(received):
                 self.tokens -= max(1, len(payload) >> 10)
                 self._dispatch(opcode, payload)
-                if self.is_gone or self.frames is False:
+                if self.is_gone or self.is_deaf:
                     return
         except BrokenFrame as why:
             return self._break_off(why.code)
@@ -5205,7 +5206,7 @@ class WebSocket:
             self.hub.peers.throttle(self)
 
     def refill(self) -> None:
-        """A sign of life; what time has given back may be spent."""
+        """What time has given back may be spent. It counts as a sign of life, also of a socket that is held off: that one cannot give any."""
         now = self.hub.clock()
         self.tokens = min(self.most_tokens, self.tokens + (now - self.heard) * self.tokens_a_second)
         self.heard = now
@@ -5230,9 +5231,9 @@ class WebSocket:
         self._break_off(code if code in _CLIENT_CODES and len(payload) != 1 else Close.PROTOCOL)
 
     def _break_off(self, code: int) -> None:
-        """Close a stream that is not read any further: what still comes is thrown away until the other side ends it too."""
+        """Close a stream that is not read any further: what still comes is thrown away until the other side ends it too, or the time to close is over."""
         self.close(code)
-        self.frames = False
+        self.frames, self.is_deaf = None, True
         self._shut()
 
     def _shut(self) -> None:
@@ -5271,7 +5272,7 @@ class WebSocket:
             self.writer.stop()
             self.writer.close()
             self.writer = None
-            self._shut() if self.frames is False else self.caught_up()
+            self._shut() if self.is_deaf else self.caught_up()
 
     def close(self, code: int) -> None:
         """Say why, then wait a moment for the other side's close."""
@@ -5332,6 +5333,7 @@ class Crowd:
     """Counts what comes from each address: a flood from one is cut, a hall of phones behind one is served."""
 
     BURST_SECONDS = 10
+    MOST_ADDRESSES = 10_000
 
     def __init__(self, connections: int, requests_a_second: float, clock: Callable[[], float] = time.monotonic):
         """connections, requests_a_second   at most from one address; 0: any number"""
@@ -5367,7 +5369,7 @@ class Crowd:
         now, most = self._clock(), self._rate * self.BURST_SECONDS
         tokens, when = self._tokens.get(address, (most, now))
         tokens = min(most, tokens + (now - when) * self._rate) - 1
-        if len(self._tokens) > 10_000:
+        if len(self._tokens) > self.MOST_ADDRESSES:  # then every flood may begin anew, once
             self._tokens.clear()
         self._tokens[address] = max(tokens, -1.0), now
         if tokens < 0:
@@ -5491,6 +5493,7 @@ class Heads(geventwebsocket.handler.WebSocketHandler):
         front.note_busy(self)
         return came
 
+    #: pywsgi's name for what reads a request's head
     def MessageClass(self, file, *more):
         return super().MessageClass(_Head(file), *more)
 
@@ -5579,11 +5582,9 @@ class Connection(Heads):
             whole = len(base64.b64decode(environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), validate=True)) == 16
         except ValueError:
             whole = False
-        if not whole or environ.get("CONTENT_LENGTH", "0") not in ("", "0") or not self._offers(environ):
+        offered = [name.strip() for name in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
+        if not whole or environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "contest.v1" not in offered:
             raise Refused("bad_upgrade", "The upgrade needs a key, no body, and the subprotocol contest.v1.", 400)
-
-    def _offers(self, environ: Mapping) -> bool:
-        return "contest.v1" in [p.strip() for p in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
 
     def _become_live(self, gate: Gate, guest: Guest) -> None:
         """Answer 101 ourselves and hand the descriptor on; no greenlet stays behind."""
@@ -5611,8 +5612,10 @@ class Connection(Heads):
 class Front(gevent.pywsgi.WSGIServer):
     """The HTTP server: pywsgi behind a gate, with a count of who is there."""
 
+    MOST_GREENLETS = 20_000  # more than the files that may be open: it is those that run out
+
     def __init__(self, listener, app, gate: Gate, crowd: Crowd, connection_class: type[Connection]):
-        super().__init__(listener, app, spawn=gevent.pool.Pool(20_000), handler_class=connection_class, log=None)
+        super().__init__(listener, app, spawn=gevent.pool.Pool(self.MOST_GREENLETS), handler_class=connection_class, log=None)
         self.gate, self.crowd = gate, crowd
         self.idle: set[Connection] = set()  # waiting for a request, of which nothing was read
         self.busy: dict[Connection, float] = {}  # with one under way, since when
@@ -5737,7 +5740,7 @@ class Audience:
         self.channels = ("judge", name) if name.startswith("judge:") else (name,)
         self.held: deque[tuple[int, int, float, bytes]] = deque()  # (seq, seq before it, when, message's JSON)
         self.floor, self.floor_why = floor, "lapped"  # the last seq that is not held any more, and why
-        self.last = floor  # the last seq this audience was sent
+        self.last = floor  # the last seq that has something for this audience
         self.peers: set[Peer] = set()
         self._news = gevent.event.Event()
         self._chunks: dict[int, tuple[bytes, int, int]] = {}
@@ -5956,7 +5959,7 @@ class Peer(WebSocket):
             return self.close(Close.BAD_HELLO)
         if page in self.guest.barred:
             return self.close(Close.NOT_ALLOWED)
-        self.device, self.page = device or cid, sys.intern(page)
+        self.device, self.page = device or cid, sys.intern(page)  # ten thousand sockets name six pages
         self.hub.attach(self, cursor, cid)
 
     def caught_up(self) -> None:
