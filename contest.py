@@ -81,7 +81,7 @@ import urllib.request
 import warnings
 import zipfile
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -274,7 +274,8 @@ class Category:
     needs: str = ""  # a second photo: before or reference
     size_cm: tuple[float, float] | None = None  # the longest side, from and to
     closes_at: int | None = None  # ms; entries after it are refused
-    sources: tuple[str, ...] = ()  # "from" outside: the categories whose first places compete here
+    sources: tuple[str, ...] = ()  # "from" outside: the categories whose first places compete here; people's choice: whose entries
+    ballots: str = "codes"  # people's choice: a vote for each printed code, or (weak) for each of the "devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +398,26 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeBatch:
+    """Codes of a people's choice that were made together: numbers 1 to `count`, of which `used` have voted."""
+
+    id: str
+    category: str
+    count: int
+    at: int
+    used: int = 0
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One vote of a people's choice. Nothing in it, nor its key, says who gave it."""
+
+    entry: int
+    batch: str = ""  # "": by a device
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Who won. `step` is the furthest step of the reveal whose names were shown; -1: nothing yet."""
 
@@ -483,6 +504,8 @@ class State:
     after_hands: Map[str, Map[str, Hand]] = Map()
     run_offs: Map[str, RunOff] = Map()
     ties: Map[str, tuple[Tie, ...]] = Map()  # category -> in the order decided
+    batches: Map[str, CodeBatch] = Map()
+    votes: Map[str, Map[str, Vote]] = Map()  # category -> keyed hash of a code or a device -> its vote
     decisions: Map[str, Decision] = Map()
     screen: Screen = Screen()
     stage: Stage = Stage()
@@ -591,12 +614,12 @@ RULES_FIELDS = {
     "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
     "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag, "sheets_open": _flag}
 CATEGORY_FIELDS = {
-    "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking"), "tokens": _number(1, 20, True),
+    "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking", "choice"), "tokens": _number(1, 20, True),
     "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
     "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
     "show_scores": _flag, "position": _number(1, 1000, True), "age": _choice("fresh", "healed", "either"), "at_show": _flag,
     "max_per_artist": _number(0, 100, True), "needs": _choice("", "before", "reference"), "size_cm": _sizes, "closes_at": _moment,
-    "from": _sources}
+    "from": _sources, "ballots": _choice("codes", "devices")}
 JUDGE_FIELDS = {
     "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
 KEY_FIELDS = {"name": _text(120, 1), "role": _choice("admin", "desk", "host")}
@@ -605,6 +628,7 @@ ENTRY_FIELDS = {
     "phone": _text(60), "age": _choice("", "fresh", "healed"), "size_cm": _size, "at_show": _tick}
 DESCRIBED = ("age", "size_cm", "at_show")  # what the rules of a category ask of an entry, beside its artist
 REASON, NOTE, MESSAGE = _text(1000), _text(2000), _text(300, 1)
+CODES = _number(1, 5000, True)  # a batch; a code's number has 15 bits
 MODE, PHASE = _choice("wall", "stage", "reveal", "black", "message"), _choice("stencil", "ink")
 
 
@@ -700,6 +724,9 @@ CallRunOff = _command("CallRunOff", category=str, entries=list)
 VoteInRunOff = _command("VoteInRunOff", run_off=str, judge=str, choice=int)
 CloseRunOff = _command("CloseRunOff", run_off=str)
 DecideTie = _command("DecideTie", category=str, order=list, reason=str)
+MakeCodes = _command("MakeCodes", category=str, batch=str, count=int)
+RevokeCodes = _command("RevokeCodes", batch=str)
+CastVote = _command("CastVote", category=str, batch=str, ballot=str, entry=int)
 DecideWinners = _command("DecideWinners", category=str, places=list, reason=str)
 PassOver = _command("PassOver", category=str, entry=int)
 CorrectWinners = _command("CorrectWinners", category=str, places=list, reason=str)
@@ -767,6 +794,9 @@ RunOffVoted = _event("RunOffVoted", run_off=str, judge=str, choice=int)
 RunOffClosed = _event("RunOffClosed", run_off=str)
 TieDecided = _event("TieDecided", ("reason",), category=str, order=list, reason=str)
 StudioMatched = _event("StudioMatched", judge=str, entries=list)
+CodesMade = _event("CodesMade", category=str, batch=str, count=int)
+CodesRevoked = _event("CodesRevoked", category=str, batch=str)
+VoteCast = _event("VoteCast", category=str, batch=str, ballot=str, entry=int)
 WinnersDecided = _event("WinnersDecided", ("reason",), category=str, places=list, scores=dict, reason=str)
 WinnerAbsent = _event("WinnerAbsent", category=str, entry=int, places=list, scores=dict)
 CorrectionMade = _event("CorrectionMade", ("reason",), category=str, places=list, scores=dict, reason=str)
@@ -945,13 +975,14 @@ class Judging:
     sheets: Mapping[tuple[str, int], Mapping[str, float]] = Map()  # {(judge, entry): {criterion: mark}}; missing: not judged
     recused: Collection[tuple[str, int]] = ()  # (judge, entry): wins over whatever was given; never missing, never zero
     places: int = 3  # how many awards there are
-    method: str = "points"  # or "trimmed", "tokens", "ranking"
+    method: str = "points"  # or "trimmed", "tokens", "ranking", "choice"
     hands: Mapping[str, Iterable[int]] = Map()  # {judge: entries that got a token, or all of them, best first}
     tokens: int = 3  # how many a judge has
-    quorum: int = 0  # judges that an entry should have; fewer is flagged
+    quorum: int = 0  # judges (people's choice: votes) that an entry should have; fewer is flagged
     gone: Collection[str] = ()  # judges who left: what they gave counts, nothing of theirs is missing
     run_offs: Collection[tuple[str, Iterable[int], Mapping[str, int]]] = ()  # (id, entries, {judge: entry}), in the order held
     decisions: Collection[tuple[Iterable[Iterable[int]], str]] = ()  # (groups, best first; reason); a later one for the same replaces
+    votes: Mapping[int, int] = Map()  # people's choice: {entry: votes}; missing: none
 
 
 class _Count(typing.NamedTuple):
@@ -1130,7 +1161,14 @@ def _skating(ranks: Mapping[int, list[int]]) -> list[tuple[str, Callable]]:
             _by("next-place", lambda e: tuple((share(e, k), -mean(e, k)) for k in range(first(e) + 1, last + 1)))]
 
 
-_COUNTS = Map({"points": _count_points, "trimmed": _count_points, "tokens": _count_tokens, "ranking": _count_ranking})
+def _count_choice(judging: Judging) -> _Count:
+    """People's choice: who got more votes. One that nobody chose is unranked: no award for none. A vote for who is out is lost."""
+    got = {e: judging.votes.get(e, 0) for e in judging.entries}
+    return _Count([_by("votes", got.get)], {e: range(n) for e, n in got.items()}, lambda e: {"score": got[e], "spread": None}, [], [])
+
+
+_COUNTS = Map({"points": _count_points, "trimmed": _count_points, "tokens": _count_tokens, "ranking": _count_ranking,
+               "choice": _count_choice})
 _Groups = list[tuple[list[int], str | None]]  # best first, each with the step that decided it, None: still tied
 
 
@@ -1423,6 +1461,23 @@ def entries_of(state: State, category: str) -> list[Entry]:
     return sorted((e for e in state.entries.values() if e.category == category), key=lambda e: e.number)
 
 
+def pool_of(state: State, category: Category) -> list[Entry]:
+    """The entries that compete in a category, by number: its own; in a people's choice those of the categories it takes them from.
+
+    Where it names none it is all of them but the first places of a Best of Show, which are there already.
+    """
+    if category.method != "choice":
+        return entries_of(state, category.id)
+    sources = category.sources or [c.id for c in state.categories.values() if not c.sources]
+    return sorted((e for e in state.entries.values() if e.category in sources), key=lambda e: e.number)
+
+
+def _competes(state: State, category: Category, entry: Entry) -> bool:
+    if category.method != "choice":
+        return entry.category == category.id
+    return entry.category in category.sources or not (category.sources or state.categories[entry.category].sources)
+
+
 def _sits_on(judge: Judge, category: str) -> bool:
     return judge.role == "judge" and (judge.categories is None or category in judge.categories)
 
@@ -1435,10 +1490,16 @@ def _panel(state: State, category: str) -> list[Judge]:
 def judging_of(state: State, category: Category) -> Judging:
     """What the standings of a category are made of, as things are.
 
+    Of a people's choice nobody is told who is ahead while people may vote: until it is closed nobody has a vote here.
     A judge whose link was revoked stays on the panel with what was judged, and is missing nowhere. A run-off counts
     once it is closed.
     """
-    pool = [e.number for e in entries_of(state, category.id) if e.state not in OUT_STATES]
+    pool = [e.number for e in pool_of(state, category) if e.state not in OUT_STATES]
+    if category.method == "choice":  # no judge, sheet or run-off has a say in it
+        secret = category.state in ("open", "judging")
+        votes = Counter(vote.entry for vote in state.votes.get(category.id, Map()).values()) if not secret else Map()
+        return Judging(pool, (), places=category.places, method="choice", votes=votes, quorum=category.quorum,
+                       decisions=[(tie.order, tie.reason) for tie in state.ties.get(category.id, ())])
     seats = _panel(state, category.id)
     sheets = {(s.judge, n): s for n in pool for s in state.sheets.get(n, {}).values()}
     held = [r for r in run_offs_of(state, category.id) if r.closed]
@@ -1453,8 +1514,10 @@ def judging_of(state: State, category: Category) -> Judging:
 def category_standings(state: State, category: str) -> dict:
     """The standings of a category as `standings` gives them, with its id, its method and the entries that are out."""
     found = _category(state, category)
-    out = [e.number for e in entries_of(state, category) if e.state in OUT_STATES]
-    return {"category": category, "method": found.method} | standings(judging_of(state, found)) | {"out": out}
+    out = [e.number for e in pool_of(state, found) if e.state in OUT_STATES]
+    table = standings(judging_of(state, found))
+    voting = found.method == "choice" and found.state in ("open", "judging")
+    return {"category": category, "method": found.method} | table | {"provisional": table["provisional"] or voting, "out": out}
 
 
 def _tied(judging: Judging) -> list[list[int]]:
@@ -1481,7 +1544,8 @@ def voters(state: State, run_off: RunOff) -> list[str]:
 
 def _is_judged(state: State, category: str) -> bool:
     """Whether a judge has given anything in a category. A recusal is not about how it is judged."""
-    return category in state.hands or category in state.after_hands or any(_is_marked(state, e.number) for e in entries_of(state, category))
+    given = (state.hands, state.after_hands, state.votes)
+    return any(category in each for each in given) or any(_is_marked(state, e.number) for e in entries_of(state, category))
 
 
 def _is_marked(state: State, entry: int) -> bool:
@@ -1527,7 +1591,7 @@ def _add_category(command, state):
     fields = checked(CATEGORY_FIELDS, command.fields, ("name",))
     _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
     for source in fields.get("from", ()):
-        _category(state, source)
+        _check_source(_category(state, source), fields.get("method"))
     fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
     last = len(state.categories) + 1
     fields["position"] = min(fields.get("position", last), last)
@@ -1540,8 +1604,11 @@ def _add_category(command, state):
 def _change_category(command, state):
     found = _category(state, command.category)
     changes = checked(CATEGORY_FIELDS, command.fields)
-    if {"criteria", "method", "tokens", "lowest", "highest", "step"} & set(changes) and _is_judged(state, found.id):
+    judged_by = {"criteria", "method", "tokens", "lowest", "highest", "step", "ballots"} | ({"from"} if found.method == "choice" else set())
+    if judged_by & set(changes) and _is_judged(state, found.id):
         raise Refused("category_has_sheets", f"{found.name} has been judged: what was judged by stays.", 409)
+    if "choice" in (found.method, changes.get("method")) and changes.get("method", found.method) != found.method:
+        raise Refused("wrong_method", "A people's choice stays one, and no other category becomes one.", 409)
     if "from" in changes:
         _check_sources(state, found, changes["from"])
     if "places" in changes and found.state in ("decided", "announced"):
@@ -1556,6 +1623,8 @@ def _change_category(command, state):
 def _check_sources(state: State, category: Category, sources: list[str]) -> None:
     if category.state != "open" or (entries_of(state, category.id) and not category.sources):
         raise Refused("wrong_state", f"{category.name} has its own entries, or is judged already.", 409)
+    for source in sources:
+        _check_source(_category(state, source), category.method)
     reached = list(sources)
     for source in reached:  # grows while it is walked
         if source == category.id:
@@ -1563,10 +1632,15 @@ def _check_sources(state: State, category: Category, sources: list[str]) -> None
         reached += [each for each in _category(state, source).sources if each not in reached]
 
 
+def _check_source(source: Category, method) -> None:
+    if method == "choice" == source.method:
+        raise Refused("bad_field", "A people's choice has no entries of its own.", field="from")
+
+
 @_decide.register(DeleteCategory)
 def _delete_category(command, state):
     found = _category(state, command.category)
-    if entries_of(state, found.id):
+    if entries_of(state, found.id) or found.id in state.votes:
         raise Refused("category_not_empty", f"{found.name} has entries: move them first.", 409)
     return [CategoryDeleted(found.id)]
 
@@ -1574,7 +1648,7 @@ def _delete_category(command, state):
 @_decide.register(StartJudging)
 def _start_judging(command, state):
     found = _category(state, command.category, "open")
-    return [JudgingStarted(found.id), *_advanced(state, found)]
+    return [JudgingStarted(found.id), *(_advanced(state, found) if found.method != "choice" else ())]
 
 
 def _advanced(state: State, category: Category) -> list[Event]:
@@ -1731,6 +1805,8 @@ def _submit_entry(command, state):
 
 def _check_own(*categories: Category) -> None:
     for each in categories:
+        if each.method == "choice":
+            raise Refused("votes_only", f"In {each.name} people vote for the entries of other categories: it takes none itself.", 409)
         if each.sources:
             raise Refused("winners_only", f"The entries of {each.name} are the winners of other categories.", 409)
 
@@ -1912,7 +1988,8 @@ def _restore_contest(command, state):
     carried = command.carried
     erased = [PersonErased(n, sorted(state.private.get(n, ()))) for n in carried["erased"]
               if n in state.entries and n not in state.erased]
-    return [ContestRestored(carried["judges"], carried["judge_ids"], carried["numbers"]), *erased]
+    revoked = [CodesRevoked(state.batches[b].category, b) for b in carried.get("batches", ()) if b in state.batches and not state.batches[b].revoked]
+    return [ContestRestored(carried["judges"], carried["judge_ids"], carried["numbers"]), *revoked, *erased]
 
 
 def carried_over(state: State) -> dict:
@@ -1920,6 +1997,7 @@ def carried_over(state: State) -> dict:
     judges = {j.id: [j.generation, j.revoked] for j in state.judges.values() if j.generation > 1}
     judges |= {k.id: [1, True] for k in state.keys.values() if k.revoked}
     return {"judges": judges, "judge_ids": state.judge_ids, "numbers": state.numbers, "erased": sorted(state.erased),
+            "batches": sorted(b.id for b in state.batches.values() if b.revoked),
             "gone_photos": sorted(name for names in state.erased.values() for name in names)}
 
 
@@ -2067,7 +2145,7 @@ def _checked_entries(state: State, category: Category, numbers, code: str) -> li
     if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
         raise Refused("bad_field", "Entries are a list of entry numbers.", field="entries")
     for number in numbers:
-        if _entry(state, number).category != category.id:
+        if not _competes(state, category, _entry(state, number)):
             raise Refused(code, f"Entry {number} is not in {category.name}.")
         if numbers.count(number) > 1:
             raise Refused(code, f"Entry {number} is named twice.")
@@ -2082,6 +2160,7 @@ def newest_hand(state: State, category: str, judge: str) -> Hand | None:
 @_decide.register(CallRunOff)
 def _call_run_off(command, state):
     found = _category(state, command.category, "judging", "closed")
+    _check_method(found, "points", "trimmed", "tokens", "ranking")
     entries = _checked_entries(state, found, command.entries, "bad_field")
     _check_tied(state, found, entries)
     _check_none_open(state, found, entries)
@@ -2136,6 +2215,8 @@ def _close_run_off(command, state):
 @_decide.register(DecideTie)
 def _decide_tie(command, state):
     found = _category(state, command.category, "judging", "closed")
+    if found.method == "choice":  # who is level is secret while people may vote
+        _category(state, found.id, "closed")
     if not isinstance(command.order, list) or not all(isinstance(group, list) and group for group in command.order):
         raise Refused("bad_field", "order is lists of entry numbers, best first: [[118], [121, 130]].", field="order")
     entries = _checked_entries(state, found, [n for group in command.order for n in group], "bad_field")
@@ -2145,6 +2226,71 @@ def _decide_tie(command, state):
     if not reason:
         raise Refused("reason_needed", "Say why the head judge decided so.")
     return [TieDecided(found.id, command.order, reason)]
+
+
+# People's choice. A ballot is a keyed hash of a code or of a device: the log holds what was chosen, never by whom.
+
+
+def _peoples_choice(state: State, category: str, *allowed: str) -> Category:
+    found = _category(state, category, *allowed)
+    _check_method(found, "choice")
+    return found
+
+
+@_decide.register(MakeCodes)
+def _make_codes(command, state):
+    found = _peoples_choice(state, command.category, "open", "judging")
+    if found.ballots != "codes":
+        raise Refused("wrong_method", f"In {found.name} each device has a vote: there are no codes.", 409)
+    if command.batch in state.batches:
+        raise Refused("bad_id", "There is a batch of this id.")
+    return [CodesMade(found.id, command.batch, CODES("count", command.count))]
+
+
+@_decide.register(RevokeCodes)
+def _revoke_codes(command, state):
+    if command.batch not in state.batches:
+        raise no_such("batch", command.batch)
+    batch = state.batches[command.batch]
+    _category(state, batch.category, "open", "judging")  # after the close it would choose between totals that were seen
+    return [] if batch.revoked else [CodesRevoked(batch.category, batch.id)]
+
+
+@_decide.register(CastVote)
+def _cast_vote(command, state):
+    found = _peoples_choice(state, command.category)
+    check_ballot(state, found, command.batch, command.ballot)
+    if found.state == "open":
+        raise Refused("voting_not_open", f"The voting of {found.name} has not begun.", 409)
+    if found.state != "judging":
+        raise Refused("voting_closed", f"The voting of {found.name} is closed.", 409)
+    entry = _entry(state, command.entry)
+    if not _competes(state, found, entry) or entry.hidden:
+        raise Refused("not_in_choice", f"Entry {entry.number} is not up for {found.name}.", 409)
+    if entry.state in OUT_STATES:
+        raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
+    return [VoteCast(found.id, command.batch, command.ballot, entry.number)]
+
+
+def check_ballot(state: State, category: Category, batch: str, ballot: str) -> None:
+    """Refuse a ballot that has no vote, or has given it. A vote for an entry that is out since is lost, and free again.
+
+    batch    the codes that it is one of; "" for a device
+    errors   Refused: `wrong_method`, `no_such_code`, `code_revoked`, `code_used`, `device_used`
+    """
+    if (category.ballots == "codes") != bool(batch):
+        raise Refused("wrong_method", f"In {category.name} people vote by {category.ballots}.", 409)
+    if batch and (batch not in state.batches or state.batches[batch].category != category.id):
+        raise no_such("code", "like this")
+    if batch and state.batches[batch].revoked:
+        raise Refused("code_revoked", "This code was taken back by the organiser.", 409)
+    given = state.votes.get(category.id, Map()).get(ballot)
+    entry = state.entries[given.entry] if given else None
+    counts = entry is not None and entry.state not in OUT_STATES and _competes(state, category, entry)
+    if counts and batch:
+        raise Refused("code_used", "This code has voted.", 409)
+    if counts:
+        raise Refused("device_used", "This device has voted.", 409)
 
 
 @_decide.register(DecideWinners)
@@ -2176,7 +2322,7 @@ def _checked_places(state: State, category: Category, places) -> list[list[int]]
         raise Refused("bad_field", f"{category.name} has {category.places} places.", field="places")
     for number in named:
         entry = _entry(state, number)
-        if entry.category != category.id:
+        if not _competes(state, category, entry):
             raise Refused("bad_field", f"Entry {number} is not in {category.name}.", field="places")
         if entry.state in OUT_STATES:
             raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
@@ -2269,7 +2415,7 @@ def decision_warnings(state: State, category: str, table: Mapping, placed: Itera
     if placed is None:
         placed = [n for group in (decision.places if decision else _podium(table, found.places)) for n in group]
     placed = list(placed)
-    pool = [e.number for e in entries_of(state, category) if e.state not in OUT_STATES]
+    pool = [e.number for e in pool_of(state, found) if e.state not in OUT_STATES]
     told = [{"code": "tied", "entries": sorted(group)} for group in table["unresolved"]]
     if table["missing"]:
         told.append({"code": "incomplete", "entries": sorted({m["entry"] for m in table["missing"] if m["entry"] is not None}),
@@ -2280,6 +2426,9 @@ def decision_warnings(state: State, category: str, table: Mapping, placed: Itera
         told += [{"code": "not_checked_in", "entries": [n]} for n in placed if state.entries[n].state == "registered"]
     told += [{"code": "second_photo_missing", "entries": [n]} for n in placed if _lacks_photo(state, state.entries[n])]
     told += [{"code": state.entries[n].state, "entries": [n]} for n in placed if state.entries[n].state in OUT_STATES]
+    if found.method == "choice":  # that the judges and the people agree is no news; that a name is given away too early is
+        blind = [n for n in sorted(placed) if state.categories[state.entries[n].category].state in ("judging", "closed")]
+        return told + ([{"code": "still_judged", "entries": blind}] if blind else [])
     return told + _placed_elsewhere(state, category, placed)
 
 
@@ -2287,7 +2436,7 @@ def _placed_elsewhere(state: State, category: str, placed: list[int]) -> list[di
     """A warning for each placed entry whose collector or artist has a place in another category."""
     best_of = bool(state.categories[category].sources)  # that a Best of Show and its sources share winners is no news
     others = [(each, state.entries[n]) for each, decision in state.decisions.items()
-              if each != category and bool(state.categories[each].sources) == best_of for group in decision.places for n in group]
+              if each != category and state.categories[each].method != "choice" and bool(state.categories[each].sources) == best_of for group in decision.places for n in group]
     told = []
     for number in sorted(placed):
         for name in ("collector", "artist"):
@@ -2376,6 +2525,8 @@ def thing_of(fact: Fact) -> tuple[str, object]:
         return "hand", f"{event.category}/{event.judge}"
     if isinstance(event, TieDecided):
         return "tie", event.category
+    if isinstance(event, (CodesMade, CodesRevoked, VoteCast)):  # of a vote: not what was chosen
+        return "choice", event.category
     for kind in ("entry", "run_off", "judge", "category", "key"):
         if hasattr(event, kind):
             return kind, getattr(event, kind)
@@ -2454,6 +2605,7 @@ def _fold_category_deleted(event, state, fact):
     categories = Map({c.id: changed(c, position=i, sources=tuple(s for s in c.sources if s != event.category))
                       for i, c in enumerate(left, 1)})
     gone = {name: Map({k: v for k, v in getattr(state, name).items() if k != event.category}) for name in ("hands", "after_hands", "ties")}
+    gone["batches"] = Map({b.id: b for b in state.batches.values() if b.category != event.category})
     run_offs = Map({r.id: r for r in state.run_offs.values() if r.category != event.category})
     return _undecided(changed(state, categories=categories, run_offs=run_offs, **gone), event.category)
 
@@ -2591,6 +2743,25 @@ def _fold_studio_matched(event, state, fact):
     return state
 
 
+def _fold_codes_made(event, state, fact):
+    made = CodeBatch(event.batch, event.category, event.count, fact.at)
+    return changed(state, batches=state.batches.set(made.id, made))
+
+
+def _fold_codes_revoked(event, state, fact):
+    """A batch that voted no more: nor do the votes count that were given with it."""
+    kept = Map({k: v for k, v in state.votes.get(event.category, Map()).items() if v.batch != event.batch})
+    votes = state.votes.set(event.category, kept) if event.category in state.votes else state.votes
+    return _with(changed(state, votes=votes), "batches", event.batch, revoked=True)
+
+
+def _fold_vote_cast(event, state, fact):
+    votes = state.votes.get(event.category, Map())
+    if event.batch and event.ballot not in votes:
+        state = _with(state, "batches", event.batch, used=state.batches[event.batch].used + 1)
+    return changed(state, votes=state.votes.set(event.category, votes.set(event.ballot, Vote(event.entry, event.batch))))
+
+
 def _fold_person_erased(event, state, fact):
     entry = state.entries[event.entry]
     names = tuple(name for photo in entry.photos for name in photo.files)
@@ -2704,6 +2875,9 @@ _FOLDS: Mapping[type[Event], Callable[[Event, State, Fact], State]] = Map({
     RunOffClosed: lambda e, s, fact: _with(s, "run_offs", e.run_off, closed=True),
     TieDecided: _fold_tie_decided,
     StudioMatched: _fold_studio_matched,
+    CodesMade: _fold_codes_made,
+    CodesRevoked: _fold_codes_revoked,
+    VoteCast: _fold_vote_cast,
     WinnersDecided: _fold_winners_decided,
     WinnerAbsent: _fold_winner_absent,
     CorrectionMade: _fold_correction_made,
@@ -2746,7 +2920,7 @@ def _category_view(state, channel, key):
         return None
     seen = plain(state.categories[key])
     sources = seen.pop("sources")
-    return seen | {"from": sources, "blind": not sources}
+    return seen | {"from": sources, "blind": not sources or seen["method"] == "choice"}
 
 
 def _photo_view(photo: Photo) -> dict:
@@ -2758,10 +2932,14 @@ def _is_named(state: State, entry: Entry) -> bool:
     if entry.of:  # its first place was announced
         return True
     decision, category = state.decisions.get(entry.category), state.categories.get(entry.category)
-    if decision is None or category is None:
-        return False
-    everybody = category.state == "announced" and state.rules.publish == "all"
-    return everybody or entry.number in decision.known or any(entry.number in group for group in decision.revealed)
+    if decision and category and category.state == "announced" and state.rules.publish == "all":
+        return True
+    return any(entry.number in each.known or any(entry.number in group for group in each.revealed) for each in _decisions_about(state, entry))
+
+
+def _decisions_about(state: State, entry: Entry) -> list[Decision]:
+    """The decisions in which an entry may have a place: that of its category, and those of the people's choices."""
+    return [d for key, d in sorted(state.decisions.items()) if key == entry.category or state.categories[key].method == "choice"]
 
 
 def _entry_view(state, channel, key):
@@ -2879,7 +3057,7 @@ def _winner(state: State, decision: Decision, number: int) -> dict:
     seen = {"number": number} | {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
     seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and is_shown(entry) else None
     complete = decision.step >= len(decision.places)
-    if complete and state.categories[entry.category].show_scores and str(number) in decision.scores:
+    if complete and state.categories[decision.category].show_scores and str(number) in decision.scores:
         seen["score"] = decision.scores[str(number)]
     return seen
 
@@ -2956,13 +3134,21 @@ def next_on_stage(state: State) -> int | None:
     return min(waiting, key=lambda e: (e.state != "called", e.number < now.number, e.number)).number if waiting else None
 
 
+def _choice_view(state, channel, key):
+    """How the voting of a people's choice goes, for the organiser: how many votes, never for whom."""
+    if channel != "admin" or key not in state.categories or state.categories[key].method != "choice":
+        return None
+    batches = sorted((b for b in state.batches.values() if b.category == key), key=lambda b: (b.at, b.id))
+    return {"category": key, "votes": len(state.votes.get(key, ())), "batches": plain(batches)}
+
+
 def _stage_view(state, channel, key):
     return plain(state.stage) | {"next": next_on_stage(state)}
 
 
 _VIEWS: Mapping[str, Callable] = Map({
     "contest": _contest_view, "category": _category_view, "entry": _entry_view, "judge": _judge_view, "key": _key_view,
-    "sheet": _all_sheets_view, "hand": _hand_view, "run_off": _run_off_view, "tie": _tie_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
+    "sheet": _all_sheets_view, "hand": _hand_view, "run_off": _run_off_view, "tie": _tie_view, "choice": _choice_view, "decision": _decision_view, "winners": _winners_view, "screen": _screen_view,
     "stage": _stage_view})
 
 
@@ -2979,6 +3165,7 @@ def things_of(state: State) -> Iterator[tuple[str, object]]:
     yield from (("hand", (c.id, j)) for c in order for j in sorted({*state.hands.get(c.id, ()), *state.after_hands.get(c.id, ())}))
     yield from (("run_off", r.id) for r in run_offs_of(state))
     yield from (("tie", c.id) for c in order if c.id in state.ties)
+    yield from (("choice", c.id) for c in order if c.method == "choice")
     yield from (("decision", c.id) for c in order if c.id in state.decisions)
     yield from (("winners", c.id) for c in order if c.id in state.decisions)
     yield "screen", None
@@ -3004,13 +3191,15 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         return [("tie", event.category)]
     if isinstance(event, (KeyAdded, KeyRevoked)):
         return [("key", event.key)]
+    if isinstance(event, (CodesMade, CodesRevoked, VoteCast)):
+        return [("choice", event.category)]
     if isinstance(event, ContestRestored):
         return [(kind, key) for key in sorted(event.judges) for kind in ("judge", "key")] + [("run_off", r.id) for r in run_offs_of(after)]
     things: list[tuple[str, object]] = []
     category = getattr(event, "category", None)
     if isinstance(event, (CategoryAdded, CategoryChanged, CategoryDeleted)):
         things += [("category", key) for key in sorted({*before.categories, *after.categories})]
-        things += [(kind, category) for kind in ("decision", "winners", "tie")]
+        things += [(kind, category) for kind in ("decision", "winners", "tie", "choice")]
         if isinstance(event, CategoryDeleted):
             things += [("hand", (category, j)) for name in ("hands", "after_hands") for j in sorted(getattr(before, name).get(category, ()))]
             things += [("run_off", r.id) for r in run_offs_of(before, category)]
@@ -3018,6 +3207,9 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced, WinnerAbsent, CorrectionMade)):
             things += [("entry", e.number) for e in entries_of(after, category)]
+            if after.categories[category].method == "choice":  # of the hundreds that people chose from, only those who have a place are named
+                decision = after.decisions[category]
+                things += [("entry", n) for n in sorted({*decision.known, *(n for group in decision.places for n in group)})]
         if isinstance(event, CategoryMerged):
             things += [("entry", n) for n in event.entries]
         if isinstance(event, CategoryReopened):
@@ -3026,7 +3218,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     number, judge = getattr(event, "entry", None), getattr(event, "judge", None)
     if number is not None:
         things.append(("entry", number))
-        things += [(kind, after.entries[number].category) for kind in ("winners", "decision")]
+        things += [(kind, d.category) for d in _decisions_about(after, after.entries[number]) for kind in ("winners", "decision")]
         if isinstance(event, PersonErased):
             things += [("sheet", (number, judge)) for judge in sorted({*before.sheets.get(number, ()), *before.after.get(number, ())})]
     if judge is not None:
@@ -3079,7 +3271,8 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
 # entrant's own marks, everything as JSON and as tables. Pure: made of a state,
 # and of the facts that Routes has Desk read. Decides nothing, changes nothing.
 
-_NOT_TOLD = frozenset({"PhotoAdded", "PhotoHidden", "PhotoShown", "EntryDescribed", "JudgeRenewed"})  # they decide nothing
+_NOT_TOLD = frozenset({"PhotoAdded", "PhotoHidden", "PhotoShown", "EntryDescribed", "JudgeRenewed",
+                       "VoteCast"})  # they decide nothing; whom people voted for is secret, and a thousand lines
 _LEFT_OUT = frozenset({"photos", "phone", "scores", "lines", "consent", "adult", "carried"})  # fields of events that the story does without
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # a text that begins so may be run by a spreadsheet. Source: OWASP, "CSV Injection"
 
@@ -3168,7 +3361,7 @@ def how_decided(state: State, category: str, story: list[dict]) -> dict:
         "category": view(state, "admin", "category", category), "contest": view(state, "admin", "contest"), "standings": table,
         "chain": tie_chain(judging), "judges": _judges_in(state, judging, numbers, story),
         "keys": [{"id": key.id, "name": key.name} for key in state.keys.values()],
-        "entries": [_entry_told(state, n) for n in numbers],
+        "entries": [_entry_told(state, e.number) for e in pool_of(state, state.categories[category])],
         "sheets": [_sheet_told(s, judging, totals, table["out"]) for n in numbers for s in _sheets(state, n)],
         "hands": hands, "recusals": _recusals(state, numbers, story),
         "run_offs": [plain(r) for r in run_offs_of(state, category)],
@@ -4716,6 +4909,17 @@ class FolderLock:
         self._file.close()
 
 
+CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: they are read as 1, 1, 0, V
+
+
+def _in_letters(value: int, length: int) -> str:
+    return "".join(CODE_LETTERS[value >> 5 * i & 31] for i in reversed(range(length)))
+
+
+def _from_letters(text: str) -> int:
+    return functools.reduce(lambda value, letter: value << 5 | CODE_LETTERS.index(letter), text, 0)
+
+
 class Secret:
     """secret.json: the key that links, cards and cookies are derived from, and the organiser's password.
 
@@ -4743,6 +4947,32 @@ class Secret:
         text = f"{kind}|{name}|{generation}".encode()
         digest = hashlib.blake2b(text, key=self.key, digest_size=13).digest()
         return base64.b32encode(digest).decode().lower()[:20]
+
+    def code(self, batch: str, number: int) -> str:
+        """A code of a people's choice: 10 letters and digits, 50 bits that only this contest's key makes of a batch and a number.
+
+        batch    7 of CODE_LETTERS
+        number   1 to 32767
+        """
+        value = self._shuffled(_from_letters(batch) << 15 | number, range(10))
+        return _in_letters(value, 10)
+
+    def read_code(self, code: str) -> tuple[str, int]:
+        """The batch and the number that a code would have, however it was typed; of one that was never given some that are not."""
+        typed = "".join(c for c in code.upper() if c.isascii() and c.isalnum()).translate(str.maketrans("OILU", "011V"))
+        if len(typed) != 10:
+            return "", 0
+        value = self._shuffled(_from_letters(typed), reversed(range(10)))
+        return _in_letters(value >> 15, 7), value & 0x7FFF
+
+    def _shuffled(self, value: int, rounds: Iterable[int]) -> int:
+        """50 bits as 50 others: a Feistel network of two halves, which the same rounds backwards undo. So no two codes are alike."""
+        left, right = value >> 25, value & 0x1FFFFFF
+        for number in rounds:
+            text = bytes([number]) + right.to_bytes(4, "big")
+            digest = hashlib.blake2b(text, key=self.key, person=b"choice", digest_size=4).digest()
+            left, right = right, left ^ int.from_bytes(digest, "big") & 0x1FFFFFF
+        return right << 25 | left
 
     def set_password(self, password: str) -> None:
         """Keep a password as its scrypt hash; signs out every session that the old one opened."""
@@ -7248,10 +7478,105 @@ def _lists(kind: str, name: str) -> Callable[[Site, Ask], Answer]:
         seen for k, key in things_of(site.state) if k == kind and (seen := site.seen_by(ask.who, k, key))]})
 
 
+# People's choice: a code or a device has one vote. The log is told a keyed hash of it, and never who asks.
+
+CODES_AT_ONCE = 60  # codes with their QR in one answer: what a sheet or two of paper hold
+
+
+def _make_codes_route(site: Site, ask: Ask) -> Answer:
+    """Make a batch of codes under an id that follows from the command's: the same command again is the same batch."""
+    ask = dataclasses.replace(ask, id=ask.id or secrets.token_urlsafe(16))
+    digest = hashlib.blake2b(ask.id.encode(), key=site.secret.key, person=b"batch", digest_size=7).digest()
+    batch = "".join(CODE_LETTERS[byte & 31] for byte in digest)
+    outcome = site.submit(MakeCodes, ask, **_filled(MakeCodes, ask.form, {"batch": batch}))
+    return Answer({"choice": site.seen_by(ask.who, "choice", outcome.key), "batch": batch}, 201 if outcome.new else 200)
+
+
+def _revoke_codes_route(site: Site, ask: Ask) -> Answer:
+    site.submit(RevokeCodes, ask, **_filled(RevokeCodes, ask.form, dict(ask.args)))
+    return Answer({"choice": site.seen_by(ask.who, "choice", site.state.batches[ask.args["batch"]].category)})
+
+
+def _list_codes(site: Site, ask: Ask) -> Answer:
+    """Some codes of a batch, each with its QR as an SVG path: an address of ours that draws it would put the code into logs."""
+    batch = site.state.batches.get(ask.args["batch"])
+    if batch is None:
+        raise no_such("batch", ask.args["batch"])
+    first = ask.query.get("from", "1")
+    if not first.isascii() or not first.isdigit() or len(first) > 5:
+        raise Refused("bad_field", "from is the number of a code.", field="from")
+    numbers = range(max(1, int(first)), min(batch.count, int(first) + CODES_AT_ONCE - 1) + 1)
+    codes = in_pool(gevent.get_hub().threadpool, lambda: [_printed_code(site, batch.id, number) for number in numbers])
+    return Answer({"codes": codes, "count": batch.count})
+
+
+def _printed_code(site: Site, batch: str, number: int) -> dict:
+    code = site.secret.code(batch, number)
+    # One mask for all: to weigh the eight of them takes seven times as long, and phones read any.
+    drawn = segno.make(f"{site.address}/vote#{code}", error="m", mask=2, micro=False)
+    path = "".join(f"M{x1} {y}h{x2 - x1}v1h{x1 - x2}z" for y, row in enumerate(drawn.matrix) for x1, x2 in _runs(row))
+    return {"number": number, "code": f"{code[:5]}-{code[5:]}", "path": path, "size": len(drawn.matrix)}
+
+
+def _runs(row: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Where the dark stretches of a row begin and end.
+
+    >>> list(_runs([1, 1, 0, 1]))
+    [(0, 2), (3, 4)]
+    """
+    at = 0
+    for dark, cells in itertools.groupby(row, bool):
+        end = at + len(list(cells))
+        if dark:
+            yield at, end
+        at = end
+
+
+def _ballot(site: Site, ask: Ask) -> tuple[str, str, str]:
+    """The category, the batch ("" of a device) and the ballot that somebody votes with.
+
+    errors   Refused `no_such_code`; `too_many_tries` after some of them. Only wrong ones wait: a code that is good is never
+             kept waiting by a neighbour's guesses, and of 2^50 there are too many to guess
+    """
+    form = ask.form
+    if "code" not in form:
+        category, device = _filled_text(form, "category"), _filled_text(form, "device")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", device):
+            raise Refused("bad_field", "device is 16 to 64 letters, digits, - and _.", field="device")
+        return category, "", site.secret.derive("device", f"{category}|{device}")
+    batch, number = site.secret.read_code(_filled_text(form, "code"))
+    made = site.state.batches.get(batch)
+    if made is None or not 1 <= number <= made.count:
+        site.throttle.count(f"code {ask.address}")
+        raise no_such("code", "like this")
+    return made.category, batch, site.secret.derive("ballot", f"{batch}|{number}")
+
+
+def _look_at_ballot(site: Site, ask: Ask) -> Answer:
+    """Whether a code or a device can vote, and where: asked when the page opens, before anybody has chosen."""
+    for name in ask.form:
+        if name not in ("code", "device", "category"):
+            raise Refused("unknown_field", f"There is no field {name}.", field=name)
+    category, batch, ballot = _ballot(site, ask)
+    found = site.state.categories.get(category)
+    if found is None or found.method != "choice":
+        raise no_such("category", category)
+    check_ballot(site.state, found, batch, ballot)
+    return Answer({"ballot": {"category": category, "state": found.state}})
+
+
+def _cast_vote_route(site: Site, ask: Ask) -> Answer:
+    category, batch, ballot = _ballot(site, ask)
+    form = {k: v for k, v in ask.form.items() if k not in ("code", "device", "category")}
+    fixed = {"category": category, "batch": batch, "ballot": ballot}
+    site.submit(CastVote, dataclasses.replace(ask, who=Who()), **_filled(CastVote, form, fixed))  # a judge's vote is the public's
+    return Answer({"vote": {"category": category, "entry": form["entry"]}})
+
+
 _PLURALS = types.MappingProxyType({"category": "categories", "entry": "entries", "judge": "judges", "key": "keys", "sheet": "sheets",
-                                   "hand": "hands", "run_off": "run_offs", "tie": "ties",
+                                   "hand": "hands", "run_off": "run_offs", "tie": "ties", "choice": "choices",
                                    "decision": "decisions", "winners": "winners"})
-_ROLE_LISTS = Map({"judge": OWN, "host": frozenset({"decision"}), "admin": OWN | {"judge", "key", "decision", "tie"}})
+_ROLE_LISTS = Map({"judge": OWN, "host": frozenset({"decision"}), "admin": OWN | {"judge", "key", "decision", "tie", "choice"}})
 
 
 def who_is(site: Site, who: Who) -> dict:
@@ -7768,6 +8093,11 @@ ROUTES = (
     Route("PUT", "/api/run-offs/<run_off>", JUDGES, _own_orders(VoteInRunOff, "run_off", "run_off")),
     Route("POST", "/api/run-offs/<run_off>/close", ADMIN, _orders(CloseRunOff, "run_off")),
     Route("PUT", "/api/ties/<category>", ADMIN, _orders(DecideTie, "tie")),
+    Route("POST", "/api/choice/codes", ADMIN, _make_codes_route),
+    Route("GET", "/api/choice/codes/<batch>", ADMIN, _list_codes),
+    Route("DELETE", "/api/choice/codes/<batch>", ADMIN, _revoke_codes_route),
+    Route("POST", "/api/choice", PUBLIC, _look_at_ballot),
+    Route("PUT", "/api/choice", PUBLIC, _cast_vote_route),
     Route("GET", "/api/standings/<category>", ADMIN, _standings),
     Route("GET", "/api/decided/<category>", ADMIN, _decided_by_what),
     Route("PUT", "/api/winners/<category>", ADMIN, _orders(DecideWinners, "decision")),
@@ -7800,7 +8130,7 @@ ROUTES = (
     Route("GET", "/metrics", ADMIN, tell_metrics),
 )
 PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
-             "/rules": "rules", "/admin": "admin", "/host": "host", "/login": "login",
+             "/rules": "rules", "/vote": "vote", "/admin": "admin", "/host": "host", "/login": "login",
              "/setup/<link>": "setup", "/mine/<link>": "mine"})
 ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
 

@@ -10,13 +10,14 @@ const KEY = {
   hand: (hand) => pairKey(hand.category, hand.judge),
   run_off: (runOff) => runOff.id,
   tie: (tie) => tie.category,
+  choice: (choice) => choice.category,
   decision: (decision) => decision.category,
   winners: (winners) => winners.category,
 };
 /** The things there is one of, as they are before anybody said anything. */
 const NOTHING = { contest: {}, screen: { mode: "wall" }, stage: { entry: null, follow: true } };
 const SINGLE = Object.keys(NOTHING);
-const LISTS = { category: "categories", entry: "entries", judge: "judges", sheet: "sheets", hand: "hands", run_off: "run_offs", tie: "ties",
+const LISTS = { category: "categories", entry: "entries", judge: "judges", sheet: "sheets", hand: "hands", run_off: "run_offs", tie: "ties", choice: "choices",
   decision: "decisions", winners: "winners" };
 
 /** What a judge gave to an entry (a sheet) or to a category (a hand). */
@@ -86,6 +87,8 @@ export class Store {
   hand(category, judge = this.me.id) { return this.#things.hand.get(pairKey(category, judge)); }
   runOff(id) { return this.#things.run_off.get(id); }
   tie(category) { return this.#things.tie.get(category); }
+  /** How the voting of a people's choice goes; only the organiser is told. */
+  choice(category) { return this.#things.choice.get(category); }
   decision(category) { return this.#things.decision.get(category); }
   winnersOf(category) { return this.#things.winners.get(category); }
   /** The entries of a category, by number. */

@@ -18,8 +18,8 @@ def opinion(judging) -> dict:
     it = SimpleNamespace(
         entries=sorted(judging.entries), panel=list(judging.panel), recused=set(judging.recused), criteria=list(judging.criteria),
         method=judging.method, sheets=dict(judging.sheets), hands={j: list(h) for j, h in judging.hands.items()},
-        tokens=judging.tokens, flags=set(), stale=[])
-    judges, score, groups, missing = {"points": by_points, "trimmed": by_points, "tokens": by_tokens, "ranking": by_ranking}[it.method](it)
+        tokens=judging.tokens, votes=dict(judging.votes), flags=set(), stale=[])
+    judges, score, groups, missing = {"points": by_points, "trimmed": by_points, "tokens": by_tokens, "ranking": by_ranking, "choice": by_votes}[it.method](it)
     ranked = [e for e in it.entries if judges[e]]
     it.flags |= {f"quorum:{e}" for e in ranked if len(judges[e]) < judging.quorum}
     groups = run_offs(it, groups, judging.run_offs)
@@ -38,6 +38,20 @@ def opinion(judging) -> dict:
 def average(numbers) -> Fraction:
     numbers = list(numbers)
     return sum(numbers, Fraction(0)) / len(numbers)
+
+
+# People's choice.
+
+def by_votes(it):
+    """One after the other takes the highest number of votes that is left; without a vote there is no place."""
+    judges = {e: ["somebody"] * it.votes.get(e, 0) for e in it.entries}
+    score = {e: len(judges[e]) for e in it.entries}
+    groups = []
+    for number in range(max(score.values(), default=0), 0, -1):
+        level = [e for e in it.entries if score[e] == number]
+        if level:
+            groups.append((level, "votes" if len(level) == 1 else None))
+    return judges, score, groups, set()
 
 
 # Points and trimmed.

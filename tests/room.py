@@ -88,7 +88,7 @@ class Store:
 
     LISTS = {"category": ("categories", lambda c: c["id"]), "entry": ("entries", lambda e: e["number"]), "judge": ("judges", lambda j: j["id"]),
              "sheet": ("sheets", lambda s: (s["entry"], s["judge"])), "hand": ("hands", lambda h: (h["category"], h["judge"])),
-             "run_off": ("run_offs", lambda r: r["id"]), "tie": ("ties", lambda t: t["category"]), "decision": ("decisions", lambda d: d["category"]),
+             "run_off": ("run_offs", lambda r: r["id"]), "tie": ("ties", lambda t: t["category"]), "choice": ("choices", lambda c: c["category"]), "decision": ("decisions", lambda d: d["category"]),
              "winners": ("winners", lambda w: w["category"])}
 
     def __init__(self, state: dict):

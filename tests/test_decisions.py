@@ -1258,6 +1258,9 @@ class Contests(RuleBasedStateMachine):
             for number in (1, 2):
                 self.state = enter(self.state, number, name.lower())
             self.state = do(self.state, app.StartJudging, category=name.lower())
+        self.state = do(self.state, app.AddCategory, fields={"name": "Hall", "method": "choice", "ballots": "codes"})
+        self.state = do(self.state, app.MakeCodes, category="hall", batch="AAAAAAA", count=3)
+        self.state = do(self.state, app.StartJudging, category="hall")
         for judge, tokens, order in (("j1", [104], [106, 107]), ("j2", [105], [107, 106])):  # level, for run-offs to be called
             self.state = deal(deal(self.state, judge, tokens, "tok"), judge, order, "ran")
         self.first, self.facts, self.known = self.state, [], set()
@@ -1292,7 +1295,7 @@ class Contests(RuleBasedStateMachine):
             client.pop((kind, key), None)
             return
         key = {"category": "id", "judge": "id", "entry": "number", "decision": "category", "winners": "category", "run_off": "id",
-               "tie": "category"}.get(kind)
+               "tie": "category", "choice": "category"}.get(kind)
         pair = {"sheet": ("entry", "judge"), "hand": ("category", "judge")}.get(kind)
         client[kind, tuple(value[name] for name in pair) if pair else value[key] if key else None] = value
 
@@ -1328,6 +1331,25 @@ class Contests(RuleBasedStateMachine):
     @rule(category=category)
     def call_run_off(self, category):
         self.ask(app.CallRunOff, category=category, entries=self.level(category))
+
+    @rule(ballot=st.sampled_from(["a", "b", "c"]), batch=st.sampled_from(["AAAAAAA", "BBBBBBB"]), entry=entry)
+    def vote_of_the_people(self, ballot, batch, entry):
+        self.ask(app.CastVote, "public", category="hall", batch=batch, ballot=ballot, entry=entry)
+
+    @rule(kind=st.sampled_from([app.CloseJudging, app.ReopenCategory]))
+    def end_the_voting(self, kind):
+        self.ask(kind, category="hall", **({"reason": "again"} if kind is app.ReopenCategory else {}))
+
+    @precondition(lambda self: self.state.categories["hall"].state in ("closed", "decided"))
+    @rule(entry=entry, number=st.integers(0, 2))
+    def show_the_peoples_choice(self, entry, number):
+        self.ask(app.DecideWinners, category="hall", places=[[entry]], reason="r")
+        self.ask(app.StepReveal, category="hall", step=number, phase="ink")
+
+    @rule(batch=st.sampled_from(["AAAAAAA", "BBBBBBB"]))
+    def print_or_take_back(self, batch):
+        self.ask(app.RevokeCodes if batch in self.state.batches else app.MakeCodes,
+                 **({"batch": batch} if batch in self.state.batches else {"category": "hall", "batch": batch, "count": 2}))
 
     @rule(number=st.integers(1, 2), judge=judge, choice=entry)
     def vote(self, number, judge, choice):

@@ -73,7 +73,7 @@ def documented_routes() -> dict[tuple[str, str], str]:
 
 
 def test_every_route_is_documented_with_who_may_and_no_other():
-    words = {"<entry:int>": "N", "<category>": "ID", "<judge>": "ID", "<key>": "ID", "<run_off>": "ID", "<link>": "LINK", "<name>": "NAME"}
+    words = {"<entry:int>": "N", "<category>": "ID", "<judge>": "ID", "<key>": "ID", "<run_off>": "ID", "<batch>": "BATCH", "<link>": "LINK", "<name>": "NAME"}
     def spoken(path):
         return re.sub(r"<[^>]+>", lambda m: words[m[0]], path)
     real = {(r.method, spoken(r.path)): r.roles for r in app.ROUTES}

@@ -350,7 +350,7 @@ JUDGES = ["a", "b", "c", "d", "e"]
 
 
 @st.composite
-def judgings(draw, methods=("points", "trimmed", "tokens", "ranking"), whole=False) -> Judging:
+def judgings(draw, methods=("points", "trimmed", "tokens", "ranking", "choice"), whole=False) -> Judging:
     """A small contest, with all that can happen in one; marks are few, so that there are ties."""
     method = draw(st.sampled_from(methods))
     entries = draw(st.lists(st.integers(101, 105), unique=True, min_size=1, max_size=5))
@@ -363,6 +363,8 @@ def judgings(draw, methods=("points", "trimmed", "tokens", "ranking"), whole=Fal
         mark = draw(st.sampled_from([MARK, st.sampled_from([7, 8])]))
         given_ = {(j, e): {c.id: draw(mark) for c in criteria if whole or not draw(scarce)} for j in JUDGES for e in entries}
         more |= {"criteria": criteria, "sheets": given_}
+    elif method == "choice":
+        panel, more = [], more | {"recused": set(), "votes": draw(st.dictionaries(st.sampled_from([*entries, 199]), st.integers(1, 3)))}
     else:
         most = draw(st.integers(1, 3)) if method == "tokens" else 9
         some = st.permutations([*entries, 199])
@@ -477,6 +479,8 @@ def test_a_better_mark_never_worsens_a_place(judging, data):
 
 
 def bettered(judging: Judging, entry: int, data) -> Judging:
+    if judging.method == "choice":
+        return dataclasses.replace(judging, votes={**judging.votes, entry: judging.votes.get(entry, 0) + 1})
     if judging.method in ("points", "trimmed"):
         pair = (data.draw(st.sampled_from(list(judging.panel))), entry)
         marks = judging.sheets[pair]
@@ -548,6 +552,9 @@ def examples() -> list:
 def told(heading: str, words: str, marks: list[list[str]]) -> Judging:
     """The judging that an example tells of."""
     (_, *judges), *lines = marks
+    if heading == "People's choice":
+        votes = {int(entry): int(count) for entry, count in lines}
+        return Judging(sorted(votes), [], method="choice", votes={e: n for e, n in votes.items() if n})
     cells = {(j, int(line[0])): cell for line in lines for j, cell in zip(judges, line[1:])}
     named = re.search(r"Criteria: (.+?)\.$", words)
     criteria = [Criterion(name.lower(), name, float(weight or 1)) for name, weight in
@@ -585,7 +592,7 @@ def test_the_page_says_what_the_standings_say(heading, words, marks, places, mor
 
 
 def test_the_page_has_an_example_of_each_method_and_each_flag_there_is():
-    assert {example.values[0] for example in examples()} >= {"Points", "Trimmed", "Ties", "Run-off", "Tokens", "Ranking", "What if"}
+    assert {example.values[0] for example in examples()} >= {"Points", "Trimmed", "Ties", "Run-off", "Tokens", "Ranking", "People's choice", "What if"}
     there = {flag.split(":")[0] for flag in re.findall(r"`([a-z-]+(?::[^`]*)?)`", PAGE.split("## What is pointed out")[1].split("\n\n")[0])}
     assert there == {"spread", "quorum", "trim-off", "uneven-panel", "run-off-stale", "run-off-vote", "decision-void"}
 
