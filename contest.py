@@ -3172,6 +3172,14 @@ def things_of(state: State) -> Iterator[tuple[str, object]]:
     yield "stage", None
 
 
+def _named_with(state: State, category: str) -> list[int]:
+    """Whose names may become known with a decision; of the hundreds that people chose from, those who have a place."""
+    if state.categories[category].method != "choice":
+        return [e.number for e in entries_of(state, category)]
+    decision = state.decisions[category]
+    return sorted({*decision.known, *(n for group in decision.places for n in group)})
+
+
 def _touched(event: Event, before: State, after: State) -> list[tuple[str, object]]:
     """The things that an event may have changed, for anybody."""
     if isinstance(event, ContestChanged):
@@ -3206,10 +3214,7 @@ def _touched(event: Event, before: State, after: State) -> list[tuple[str, objec
     elif category and category in after.categories:
         things += [("category", category), ("decision", category), ("winners", category)]
         if isinstance(event, (RevealStepped, CategoryAnnounced, WinnerAbsent, CorrectionMade)):
-            things += [("entry", e.number) for e in entries_of(after, category)]
-            if after.categories[category].method == "choice":  # of the hundreds that people chose from, only those who have a place are named
-                decision = after.decisions[category]
-                things += [("entry", n) for n in sorted({*decision.known, *(n for group in decision.places for n in group)})]
+            things += [("entry", n) for n in _named_with(after, category)]
         if isinstance(event, CategoryMerged):
             things += [("entry", n) for n in event.entries]
         if isinstance(event, CategoryReopened):

@@ -254,6 +254,22 @@ def seen(state, channel) -> list:
     return [view(state, channel, kind, key) for kind, key in app.things_of(state)]
 
 
+def test_no_paper_and_no_file_tells_how_people_voted():
+    """The story of how it was decided and the exports: nothing while people vote, the sums afterwards, never a single vote."""
+    def papers(state) -> str:
+        told = app.how_decided(state, "hall", app.trail(state, "hall", facts)) | {"entry's own": app.trail(state, "sleeve", facts)}
+        tables = b"".join(b"".join(app.export_csv(state, what)) for what in sorted(app.TABLES))
+        return app.dumps(told).decode() + tables.decode() + b"".join(app.export_json(state, {})).decode()
+    one, other, facts = hall(), hall(), []
+    for number in range(4):
+        one, fact = done(one, command(app.CastVote, "public", **ballot(number, 101)))
+        facts.append(fact)
+        other = done(other, command(app.CastVote, "public", **ballot(number, 102 + number % 2)))[0]
+    assert papers(one) == papers(other) and "ballot-" not in papers(one)
+    closed = do(one, app.CloseJudging, category="hall")
+    assert '"score":4' in papers(closed) and "ballot-" not in papers(closed) and "vote_cast" not in papers(closed)
+
+
 def test_who_is_level_is_secret_while_people_vote():
     """Else a decision of a tie would be a question: are these two level?"""
     state = voted(hall(), {101: 2, 102: 2})

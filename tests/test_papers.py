@@ -34,11 +34,11 @@ def test_the_told_steps_lead_to_the_places_and_their_numbers_are_the_second_opin
         groups[at:at + 1] = step["into"]
         decided = step["into"] if step["step"] == "decision" else [block for block in step["into"] if len(block) == 1]
         by |= {entry: step["step"] for block in decided for entry in block}
-    alone = "majority" if judging.method == "ranking" else "tokens" if judging.method == "tokens" else "mean"
+    alone = {"ranking": "majority", "tokens": "tokens", "choice": "votes"}.get(judging.method, "mean")
     places = {e: (1 + sum(map(len, groups[:at])), by.get(e, alone if len(theirs["scores"]) == 1 else "shared")) for at, group in enumerate(groups) for e in group}
     assert places == theirs["rows"]
     for step in told:
-        if step["step"] in ("mean", "tokens"):
+        if step["step"] in ("mean", "tokens", "votes"):
             assert {e: Fraction(*map(int, values[0].split("/"))) if "/" in values[0] else Fraction(values[0])
                     for e, values in step["values"].items()} == {e: theirs["scores"][e] for e in step["entries"]}
 
