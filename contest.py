@@ -7507,10 +7507,8 @@ def _list_codes(site: Site, ask: Ask) -> Answer:
     batch = site.state.batches.get(ask.args["batch"])
     if batch is None:
         raise no_such("batch", ask.args["batch"])
-    first = ask.query.get("from", "1")
-    if not first.isascii() or not first.isdigit() or len(first) > 5:
-        raise Refused("bad_field", "from is the number of a code.", field="from")
-    numbers = range(max(1, int(first)), min(batch.count, int(first) + CODES_AT_ONCE - 1) + 1)
+    first = max(1, _whole(ask.query, "first", 1, batch.count))
+    numbers = range(first, min(batch.count, first + CODES_AT_ONCE - 1) + 1)
     codes = in_pool(gevent.get_hub().threadpool, lambda: [_printed_code(site, batch.id, number) for number in numbers])
     return Answer({"codes": codes, "count": batch.count})
 
@@ -7959,7 +7957,14 @@ def _log(site: Site, ask: Ask) -> Answer:
     while site.state.seq <= after and not site.hub.draining and (left := until - time.monotonic()) > 0:
         site.hub.audience("admin").wait(min(left, 1.0))  # a line of which nobody is told is seen a second later
     head = {"epoch": site.state.epoch, "seq": site.state.seq, "hash": site.desk.line_hash}
-    return Answer({"records": records_behind(site.desk, after, most) if site.state.seq > after else [], "head": head})
+    records = records_behind(site.desk, after, most) if site.state.seq > after else []
+    return Answer({"records": list(map(_without_vote, records)), "head": head})
+
+
+def _without_vote(record: dict) -> dict:
+    """A line of the log that tells of a vote, but not for whom: the organiser is not to count along while people vote."""
+    events = [{k: v for k, v in e.items() if e["type"] != "VoteCast" or k in ("type", "category")} for e in record["events"]]
+    return record | {"events": events}
 
 
 def _whole(query: Mapping, name: str, default: int, largest: int) -> int:
@@ -9003,6 +9008,11 @@ vote              | PUT    | /api/run-offs/<run_off>              | judge choice
 close_run_off     | POST   | /api/run-offs/<run_off>/close        |                              | run_off  | End a run-off; from then on it counts.
 decide_tie        | PUT    | /api/ties/<category>                 | order reason                 | tie      | The head judge's decision between entries that are level.
 standings         | GET    | /api/standings/<category>            | what_if?                     | rows     | The rows of a category's standings, best first; .answer holds the rest.
+make_codes        | POST   | /api/choice/codes                    | category count               |          | New codes for a people's choice: {"choice", "batch"}.
+codes             | GET    | /api/choice/codes/<batch>            | first?                       | codes    | Sixty codes of a batch from one on, each with the path of its QR.
+revoke_codes      | DELETE | /api/choice/codes/<batch>            |                              | choice   | Take a batch of codes back, with its votes.
+look_at_ballot    | POST   | /api/choice                          | code?                        | ballot   | Whether a code (or category and device) can vote.
+cast_vote         | PUT    | /api/choice                          | entry code?                  | vote     | Vote for an entry by a code, or by category and device.
 decide_winners    | PUT    | /api/winners/<category>              | places reason?               | decision | Decide: groups of entry numbers, best first.
 absent            | POST   | /api/winners/<category>/absent       | entry                        | decision | Nobody came for an award: the runner-up moves up.
 correct           | POST   | /api/winners/<category>/correct      | places reason                | decision | Correct the places after the announcement.

@@ -374,7 +374,7 @@ class Booth:
         self.house.ok(self.house.admin.post(f"/api/categories/{self.id}/{verb}", body))
 
     def printed(self, first=1) -> dict:
-        return self.house.ok(self.house.admin.get(f"/api/choice/codes/{self.batch}?from={first}"))
+        return self.house.ok(self.house.admin.get(f"/api/choice/codes/{self.batch}?first={first}"))
 
     def vote(self, code: str, entry: int, who=None, **more):
         return (who or self.house.nobody).put("/api/choice", {"code": code, "entry": entry, **more})
@@ -418,7 +418,7 @@ def test_what_cannot_be_a_vote_is_refused_and_changes_nothing(house):
         answer = house.nobody.put("/api/choice", body, **spare)
         assert (answer.status, answer.code) == (status, wanted), (body, answer)
     assert house.nobody.post("/api/choice", {"code": code, "entry": 1}).code == "unknown_field"
-    assert house.admin.get(f"/api/choice/codes/{booth.batch}?from=x").code == "bad_field"
+    assert house.admin.get(f"/api/choice/codes/{booth.batch}?first=x").code == "bad_field"
     assert house.nobody.put("/api/choice", {"code": code, "entry": booth.numbers[0]}, Origin="https://elsewhere.example").code == "foreign_origin"
     assert house.kept() == before
 
@@ -505,6 +505,8 @@ def test_nobody_is_sent_who_is_ahead_before_the_announcement_and_then_the_winner
     assert booth.standings()["rows"] == [] and booth.standings()["provisional"]
     for name, who in people.items():        # six votes, and not a word of them
         assert house.ok(who.get(f"/api/events?wait=0&{cursors[name]}"))["events"] == []
+    lines = [e for line in house.ok(house.admin.get("/api/log?limit=5000"))["records"] for e in line["events"] if e["type"] == "VoteCast"]
+    assert len(lines) >= 6 and all(set(e) == {"type", "category"} for e in lines)
     booth.go("close")
     assert [row["entry"] for row in booth.standings()["rows"]] == [second, first, third]
     house.ok(house.admin.put(f"/api/winners/{booth.id}", {"places": [[second]]}))
