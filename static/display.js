@@ -5,6 +5,8 @@ import { showStatus } from "/static/status.js";
 import { Wall } from "/static/display/wall.js";
 import { Stage, Message } from "/static/display/plain.js";
 import { Hold, NoAward, Place, Slate, preload, stencilTime } from "/static/display/reveal.js";
+import { drawn } from "/static/display/rehearsal.js";
+import { make as element, mirrored } from "/static/display/dom.js";
 
 const FADE_MS = 400;
 const POINTER_MS = 3000;
@@ -18,7 +20,7 @@ let turn = 0;           // a newer screen overtakes one that still waits for its
 let stencilUntil = 0;   // until when the stencil of this place stands by itself
 
 await ready;
-const live = connect({ page: "display", waiting: () => 0 });
+const live = connect({ page: mirrored ? "mirror" : "display", waiting: () => 0 });
 const { store } = live;
 showStatus(live, document.querySelector("[data-status]"));
 
@@ -40,16 +42,27 @@ function calm() {
 /** Bring the screen to what the store says. `still`: this is how things stand, nobody is to see it happen. */
 function show({ still }) {
   calm();
-  const screen = store.screen;
-  const same = JSON.stringify(screen) === JSON.stringify(shown);
-  if (same) return scene?.update?.(store);
+  const screen = drawn(store.screen);
+  mark(store.screen.mode === "rehearsal");
+  if (looks(screen) === looks(shown)) return scene?.update?.(store);
   const before = shown;
   shown = screen;
   document.documentElement.toggleAttribute("data-black", screen.mode === "black");
-  if (screen.mode === "reveal") preload(store, screen.category);
+  if (screen.mode === "reveal") preload(store, screen);
   const within = before?.mode === "reveal" && screen.mode === "reveal" && before.category === screen.category;
   const on = within && rank(screen) > rank(before);
   return samePlace(screen, before) ? step(screen, { still, on }) : change(screen, { still: still || !on, cut: on && screen.phase === "stencil" });
+}
+
+/** What a screen looks like, as a text. Who is next changes a line of the stage, not the picture. */
+const looks = (screen) => JSON.stringify(screen, (key, value) => (key === "next" ? undefined : value));
+
+/** A rehearsal says on every picture what it is. */
+function mark(rehearsed) {
+  root.toggleAttribute("data-rehearsal", rehearsed);
+  const tag = document.querySelector(".rehearsal-mark");
+  if (rehearsed && !tag) root.append(element("p", { class: "rehearsal-mark", text: t("rehearsal.mark") }));
+  if (!rehearsed) tag?.remove();
 }
 
 /** Where in its category a screen stands; a lower one is a step back. Places are revealed from the last to the first. */
@@ -122,7 +135,7 @@ function fill() {
   else document.documentElement.requestFullscreen?.({ navigationUI: "hide" }).catch(() => {});
 }
 
-full.hidden = !document.fullscreenEnabled;
+full.hidden = mirrored || !document.fullscreenEnabled;
 full.addEventListener("click", fill);
 addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "f" && !event.ctrlKey && !event.metaKey && !event.altKey) fill();
@@ -138,7 +151,7 @@ addEventListener("pointermove", () => {
 
 async function awake() {
   // Not there on plain http: then the machine's own settings decide.
-  if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
+  if (!mirrored && document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
 }
 document.addEventListener("visibilitychange", awake);
 awake();

@@ -1,13 +1,15 @@
-// The reveal remote, used by /host and by the organiser's Reveal section: what the screen shows, one step forward or back, black, wall,
-// stage and message. It reads the order of the steps from the decision and sends one command a tap; a tap under way makes the keys wait.
-import { has, ready, say, t } from "/static/words.js";
+// The remote, used by /host and by the organiser's Reveal section: a mirror of the screen; the reveal, one step forward or back; the stage
+// queue; wall, message and rehearsal; black. It reads the order of the steps from the decision and sends one command a tap; a tap under way
+// makes the keys wait. A command names the step it wants, so two phones that tap at once step once.
+import { ready, say, t } from "/static/words.js";
 import { call, newId } from "/static/api.js";
+import { isolated, make, nameOf, placeWords, put } from "/static/remote/parts.js";
+import { mirrorFrame } from "/static/remote/mirror.js";
+import { Queue } from "/static/remote/queue.js";
 
 const PRESENCE_MS = 10000;
-const nameOf = (entry) => entry?.collector?.trim() || "";
-
-const placeWords = (place) => t(has(`place.${place}`) ? `place.${place}` : "place.n", { place });
-const isolated = (name) => `\u2068${name}\u2069`;
+const TABS = ["stage", "reveal", "screen"];
+const REHEARSED = { places: [[0], [0], [0]] };      // the drawn category has three places
 const winnersOf = (decision) => decision.places.flat().length;
 
 // --- The order of the steps: pure ---------------------------------------------
@@ -25,9 +27,9 @@ export function stepsOf(decision) {
   return [...steps, { step: groups.length + 1, phase: "hold", entries: groups.flat() }];
 }
 
-/** Where the screen stands in a category's steps; -1: it shows something else. */
+/** Where the screen stands in a category's steps, null being the rehearsal's; -1: it shows something else. */
 export function positionOf(screen, category, steps) {
-  if (screen.mode !== "reveal" || screen.category !== category) return -1;
+  if (screen.mode !== (category === null ? "rehearsal" : "reveal") || (screen.category ?? null) !== category) return -1;
   return steps.findIndex((step) => step.phase === screen.phase && (screen.step === undefined ? step.place === screen.place : step.step === screen.step));
 }
 
@@ -39,22 +41,6 @@ export function entryStep(decision, steps) {
 }
 
 // --- The page's part --------------------------------------------------------------
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "text") element.textContent = value;
-    else if (typeof value === "function") element.addEventListener(key.slice(2), value);
-    else if (value !== false && value != null) element.setAttribute(key, value === true ? "" : value);
-  }
-  element.append(...children.filter(Boolean));
-  return element;
-}
-
-/** Sets a text that changed: a live region must not speak again what already stands there. */
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
 
 class Remote {
   constructor(place, live, { category, mirror }) {
@@ -69,6 +55,8 @@ class Remote {
     this.ahead = null;       // the answer to it, until the live channel brings the same
     this.ids = new Map();    // commands without an answer keep their id: sent again, they happen once
     this.mirror = mirror;
+    this.tab = null;         // what the keys are about; null: nothing was picked yet
+    this.mode = null;        // of the screen when it was drawn last
     this.build(place);
     this.off = [live.on("change", () => this.draw()), live.on("status", () => this.draw())];
     this.clock = setInterval(() => this.presence(), PRESENCE_MS);
@@ -78,19 +66,27 @@ class Remote {
 
   close() {
     clearInterval(this.clock);
+    this.frame.close();
     this.off.forEach((off) => off?.());
     this.element.remove();
   }
 
   build(place) {
     const key = (name, kind, onclick) => make("button", { type: "button", class: `button ${kind}`, "data-key": name, onclick });
-    this.thumbs = make("div", { class: "remote-thumbs", "aria-hidden": "true" });
+    this.frame = mirrorFrame();
     this.now = make("p", { class: "remote-now" });
+    this.screens = make("p", { class: "remote-screens muted" });
+    this.thumbs = make("div", { class: "remote-thumbs", "aria-hidden": "true" });
+    this.queue = new Queue(this.store, { send: (commands) => this.send(commands), moved: () => this.draw() });
+    this.tabs = TABS.map((name) => make("button", { type: "button", class: "button remote-tab", "data-tab": name, text: t(`remote.tab-${name}`), onclick: () => { this.tab = name; this.fail(""); this.draw(); } }));
     this.warning = make("p", { class: "notice notice-stop remote-warning", role: "alert", hidden: true });
     this.pick = make("select", { id: "remote-category", class: "input", onchange: () => this.choose(this.pick.value) });
     this.pickField = make("div", { class: "field" }, make("label", { for: "remote-category", text: t("remote.category") }), this.pick);
     this.none = make("p", { class: "notice notice-pending", text: t("remote.none-decided") });
     this.script = make("p", { class: "remote-script" });
+    this.coming = make("div", { class: "remote-coming" }, this.thumbs, this.script);
+    this.missing = make("div", { class: "remote-missing" });
+    this.drawnNote = make("p", { class: "notice notice-pending remote-rehearsed", text: t("remote.rehearsed") });
     this.error = make("p", { class: "field-error remote-error", role: "alert" });
     this.back = key("back", "", () => this.go(this.backward));
     this.next = key("next", "button-primary", () => this.go(this.forward));
@@ -99,33 +95,19 @@ class Remote {
     this.list = make("ol", { class: "remote-list" });
     this.whole = make("details", { class: "remote-whole" }, make("summary", { text: t("remote.script") }), this.list);
     this.wall = key("wall", "", () => this.screen({ mode: "wall" }));
-    this.element = make("div", { class: "remote" },
-      make("section", { class: "remote-mirror", "aria-label": t("remote.on-screen"), hidden: !this.mirror }, this.thumbs, make("div", {}, make("p", { class: "label muted", text: t("remote.on-screen") }), this.now)),
-      this.warning, this.pickField, this.none, this.script, this.whole,
-      this.keys,
-      make("section", { class: "remote-others" }, make("h2", { text: t("remote.others") }), this.wall, this.stageForm(), this.messageForm()));
-    place.append(this.element);
-  }
-
-  stageForm() {
-    this.number = make("input", { id: "remote-number", class: "input", inputmode: "numeric", pattern: "[0-9]*", autocomplete: "off", maxlength: "9", "aria-describedby": "remote-number-error", oninput: () => { this.fail(""); this.draw(); } });
-    this.wrong = make("p", { id: "remote-number-error", class: "field-error", role: "alert" });
-    this.found = make("div", { class: "remote-found", hidden: true });
-    this.onto = make("button", { type: "submit", class: "button", "data-key": "stage" });
-    this.call = make("button", { type: "button", class: "button button-quiet", "data-key": "call", text: t("remote.call"), onclick: () => this.entry("call") });
-    this.absent = make("button", { type: "button", class: "button button-quiet", "data-key": "no-show", text: t("remote.no-show"), onclick: () => this.entry("no-show") });
-    this.leave = make("button", { type: "button", class: "button button-quiet", "data-key": "leave-stage", text: t("remote.stage-leave"), onclick: () => this.send([["/api/stage", { entry: null }], ["/api/screen", { mode: "wall" }]]) });
-    const onsubmit = (event) => {
-      event.preventDefault();
-      const typed = this.number.value.trim(), number = Number(typed);
-      if (!typed || !Number.isInteger(number)) return this.fail(t("remote.number-missing"), this.wrong);
-      if (!this.store.entry(number)) return this.fail(t("remote.no-entry", { number: typed }), this.wrong);
-      return this.send([["/api/stage", { entry: number }], ["/api/screen", { mode: "stage" }]]);
+    this.rehearse = key("rehearse", "", () => this.send([["/api/rehearsal", { step: 0 }]]));
+    this.panels = {
+      reveal: make("div", { class: "remote-panel" }, this.drawnNote, this.pickField, this.none, this.coming, this.missing, this.whole),
+      stage: make("div", { class: "remote-panel" }, this.queue.element),
+      screen: make("div", { class: "remote-panel" }, this.wall, this.messageForm(),
+        make("section", { class: "remote-form" }, make("h2", { text: t("remote.rehearsal") }), make("p", { class: "muted", text: t("remote.rehearsal-words") }), make("div", { class: "buttons" }, this.rehearse))),
     };
-    put(this.onto, t("remote.stage"));
-    return make("form", { class: "remote-form", onsubmit, novalidate: true },
-      make("div", { class: "field" }, make("label", { for: "remote-number", text: t("remote.number") }), this.number, this.wrong),
-      this.found, make("div", { class: "buttons" }, this.onto, this.call, this.absent, this.leave));
+    this.element = make("div", { class: "remote" },
+      make("section", { class: "remote-mirror", "aria-label": t("remote.on-screen") }, this.frame.element,
+        this.mirror && make("div", { class: "remote-says" }, make("p", { class: "label muted", text: t("remote.on-screen") }), this.screens, this.now)),
+      this.warning, make("div", { class: "remote-tabs", role: "group", "aria-label": t("remote.tabs") }, ...this.tabs),
+      ...Object.values(this.panels), this.keys);
+    place.append(this.element);
   }
 
   messageForm() {
@@ -151,10 +133,12 @@ class Remote {
 
   go(goal) {
     if (!goal || this.live.status !== "live") return undefined;
+    if ("stage" in goal) return this.queue.put(goal.stage);
     if (goal.wake) return this.screen(goal.wake);
     if (goal.resume) return this.screen({ mode: "reveal" });
     const body = { category: goal.category, step: goal.step };
     if (["stencil", "ink"].includes(goal.phase)) body.phase = goal.phase;
+    if (goal.category === null) return this.send([["/api/rehearsal", { ...body, category: undefined }]]);
     this.chosen = goal.category;
     return this.send([["/api/reveal", body]]);
   }
@@ -167,35 +151,34 @@ class Remote {
     return this.send([["/api/screen", body]]);
   }
 
-  entry(verb) {
-    const number = Number(this.number.value);
-    return number ? this.send([[`/api/entries/${number}/${verb}`, {}]]) : this.fail(t("remote.number-missing"), this.wrong);
-  }
-
   /** One message at a time, at its place; the next action takes it away. */
   fail(text, place = this.error) {
-    for (const line of [this.error, this.wrong, this.wordless]) put(line, line === place ? text : "");
-    const field = { [this.wrong.id]: this.number, [this.wordless.id]: this.text }[place.id];
-    for (const input of [this.number, this.text]) input.setAttribute("aria-invalid", String(Boolean(text) && input === field));
-    if (text) field?.focus();
+    for (const line of [this.error, this.wordless]) put(line, line === place ? text : "");
+    this.text.setAttribute("aria-invalid", String(Boolean(text) && place === this.wordless));
+    if (text && place === this.wordless) this.text.focus();
   }
 
+  /** Sends commands one after the other; settles with whether all were taken. */
   async send(commands) {
-    if (this.under) return;
+    if (this.under) return false;
     this.under = true;
     this.fail("");
     this.draw();
     const before = this.store.screen;
+    let taken = true;
     try {
       for (const [path, body] of commands) {
         const answer = await this.order(path, body);
         if (answer.screen) this.ahead = { before, screen: answer.screen };
       }
     } catch (error) {
+      taken = false;
       this.fail(error.code === "unreachable" ? t("remote.unreachable") : say(error));
     }
     this.under = false;
     this.draw();
+    this.presence();
+    return taken;
   }
 
   /** One command. Without an answer it keeps its id; once anything is answered, older ids are void, or a later tap would count as a repeat. */
@@ -213,12 +196,13 @@ class Remote {
     }
   }
 
-  /** Whether any screen listens; only the organiser is told (403 to the host: then nothing is shown). */
+  /** How many screens listen. The organiser's page says so itself. */
   async presence() {
-    if (!this.mirror || this.store.me.role !== "admin" || document.visibilityState !== "visible") return;
+    if (!this.mirror || document.visibilityState !== "visible") return;
     const { screens } = await call("GET", "/api/presence").catch(() => ({ screens: null }));
     this.warning.hidden = screens !== 0;
     put(this.warning, screens === 0 ? t("remote.no-screen") : "");
+    put(this.screens, screens ? t("remote.screens", { n: screens }) : "");
   }
 
   // --- Drawing ---
@@ -239,6 +223,7 @@ class Remote {
     if (screen.mode !== "black") this.lit = screen;
     if (screen.mode !== "black" || !this.wasDark) this.dark = this.chosen;
     this.wasDark = screen.mode === "black";
+    this.turn(screen);
     const decided = store.categories.filter((category) => store.decision(category.id));
     const current = this.current(decided, screen);
     this.plan(decided, current, screen);
@@ -246,7 +231,22 @@ class Remote {
     this.drawPick(decided, current);
     this.drawKeys(screen);
     this.drawScript(current, screen);
-    this.drawStage();
+    this.queue.draw();
+  }
+
+  /** The keys are about what came on the screen last, whoever put it there, until another part is picked. */
+  turn(screen) {
+    const about = { reveal: "reveal", rehearsal: "reveal", stage: "stage" }[screen.mode];
+    if (about && screen.mode !== this.mode) this.tab = about;
+    this.mode = screen.mode;
+    this.tab ??= this.store.stage.entry == null && this.store.categories.some((category) => this.store.decision(category.id)) ? "reveal" : "stage";
+    for (const button of this.tabs) button.setAttribute("aria-pressed", String(button.dataset.tab === this.tab));
+    for (const [name, panel] of Object.entries(this.panels)) panel.hidden = name !== this.tab;
+  }
+
+  /** Whether the screen rehearses, or did when it went black. */
+  get rehearses() {
+    return this.shown.mode === "rehearsal" || (this.shown.mode === "black" && this.lit?.mode === "rehearsal");
   }
 
   current(decided, screen) {
@@ -262,11 +262,14 @@ class Remote {
     this.forward = this.backward = null;
     this.steps = [];
     this.at = -1;
+    if (this.rehearses) return this.planRehearsal(screen);
     // Out of the black there is one way: to what was there before, or to the category that was picked meanwhile.
     if (screen.mode === "black" && (!current || this.chosen === this.dark)) {
       const lit = this.lit ?? { mode: this.last ? "reveal" : "wall" };
       this.forward = { wake: lit.mode === "message" ? { mode: "message", text: lit.text } : { mode: lit.mode } };
+      if (this.tab === "stage") return;
     }
+    if (this.tab === "stage") return void this.planStage();
     if (!current) return;
     const decision = this.store.decision(current);
     const goal = (step) => step && { ...step, category: current };
@@ -282,12 +285,31 @@ class Remote {
     this.forward = goal(this.steps[this.at + 1]) ?? (waiting ? { step: 0, phase: "slate", category: waiting.id, other: true } : null);
   }
 
+  planStage() {
+    const { next } = this.queue, on = this.store.stage.entry;
+    this.forward = next == null ? null : { stage: next };
+    this.backward = on == null ? null : { stage: null };
+  }
+
+  planRehearsal(screen) {
+    this.steps = stepsOf(REHEARSED);
+    const goal = (step) => (step ? { ...step, category: null } : null);
+    this.at = positionOf(screen.mode === "black" ? this.lit : screen, null, this.steps);
+    if (screen.mode === "black") return void (this.forward = goal(this.steps[this.at]));
+    this.backward = goal(this.steps[this.at - 1]);
+    this.forward = goal(this.steps[this.at + 1]) ?? { wake: { mode: "wall" } };
+  }
+
   label(goal) {
     if (this.live.status !== "live") return t(`remote.next-${this.live.status}`);
+    if (!goal && this.tab === "stage") return t("remote.line-through");
     if (!goal) return t(this.pickField.hidden ? "remote.next-undecided" : "remote.next-none");
+    if ("stage" in goal) return t("remote.next-stage", { number: goal.stage });
+    if (goal.wake && this.rehearses) return t("remote.rehearsal-end");
     if (goal.wake) return t(`remote.wake-${goal.wake.mode}`);
-    const category = this.store.category(goal.category)?.name ?? "";
-    const decision = this.store.decision(goal.category);
+    const drawn = goal.category === null;
+    const category = drawn ? t("rehearsal.category") : this.store.category(goal.category)?.name ?? "";
+    const decision = drawn ? REHEARSED : this.store.decision(goal.category);
     if (goal.resume) return t("remote.next-resume");
     if (goal.phase === "slate") return t(goal.other ? "remote.next-category" : "remote.next-slate", { category: isolated(category) });
     if (goal.phase === "stencil") return t("remote.next-stencil", { place: placeWords(goal.place) });
@@ -309,11 +331,13 @@ class Remote {
   }
 
   describe(screen) {
-    const category = isolated(this.store.category(screen.category)?.name ?? "");
+    const category = isolated(screen.category === null ? t("rehearsal.category") : this.store.category(screen.category)?.name ?? "");
     if (screen.mode === "wall" || screen.mode === "black") return t(`remote.now-${screen.mode}`);
     if (screen.mode === "message") return t("remote.now-message", { text: isolated(screen.text) });
     if (screen.mode === "stage") return screen.entry ? t("remote.now-stage", { number: screen.entry.number }) : t("remote.now-stage-empty");
+    if (screen.mode === "rehearsal") return t("remote.now-rehearsal", { what: this.describe({ ...screen, mode: "reveal", category: null }) });
     if (screen.phase === "stencil") return t("remote.now-stencil", { category, place: placeWords(screen.place) });
+    if (screen.phase === "ink" && !screen.entries) return t("remote.now-ink", { category, line: placeWords(screen.place) });
     if (screen.phase === "ink") {
       return t("remote.now-ink", { category, line: this.group(screen.place, screen.entries.map((winner) => winner.number)) });
     }
@@ -322,20 +346,38 @@ class Remote {
 
   drawMirror(screen) {
     put(this.now, this.describe(screen));
-    const photos = screen.mode === "stage" ? [screen.entry?.photo?.thumb]
-      : screen.phase === "stencil" ? screen.stencils.map((drawn) => drawn.stencil)
-        : screen.phase === "ink" ? screen.entries.map((winner) => winner.photo?.thumb)
-          : screen.phase === "hold" ? screen.places.flatMap((place) => place.entries.map((winner) => winner.photo?.thumb)) : [];
-    const names = photos.filter(Boolean).slice(0, 4);
-    this.thumbs.dataset.kind = screen.mode === "reveal" ? screen.phase : screen.mode;
+    this.drawComing();
+    this.drawMissing(screen);
+  }
+
+  /** What the next tap shows, as pictures: the drawing still violet, the photo with the name. */
+  drawComing() {
+    const goal = this.forward;
+    const pictured = goal && !goal.wake && !goal.resume && goal.category && goal.phase !== "slate" ? (goal.entries ?? []).map((number) => this.store.entry(number)?.photo) : [];
+    const names = pictured.filter(Boolean).slice(0, 4).map((photo) => (goal.phase === "stencil" ? photo.stencil : photo.thumb));
+    this.thumbs.hidden = !names.length;
+    this.thumbs.dataset.kind = goal?.phase ?? "";
     if (this.thumbs.dataset.names === names.join()) return;
     this.thumbs.dataset.names = names.join();
     this.thumbs.replaceChildren(...names.map((name) => make("img", { src: `/photos/${name}`, alt: "" })));
   }
 
+  /** Somebody whose name was called does not come: one tap, and who stands behind moves up. */
+  drawMissing(screen) {
+    const shown = screen.mode !== "reveal" ? [] : screen.phase === "ink" ? screen.entries : screen.phase === "hold" ? screen.places.flatMap((place) => place.entries) : [];
+    const numbers = shown.map((winner) => winner.number);
+    const key = JSON.stringify([screen.category, numbers]);
+    if (this.missing.dataset.key === key) return;
+    this.missing.dataset.key = key;
+    const path = `/api/winners/${encodeURIComponent(screen.category)}/absent`;
+    this.missing.replaceChildren(...numbers.map((number) => make("button", { type: "button", class: "button button-quiet button-wide", "data-key": "absent", "data-entry": number,
+      text: t("remote.absent", { number }), onclick: () => this.send([[path, { entry: number }]]) })));
+  }
+
   drawPick(decided, current) {
-    this.none.hidden = decided.length > 0;
-    this.pickField.hidden = decided.length === 0;
+    this.drawnNote.hidden = !this.rehearses;
+    this.none.hidden = decided.length > 0 || this.rehearses;
+    this.pickField.hidden = decided.length === 0 || this.rehearses;
     const options = decided.map((category) => {
       const decision = this.store.decision(category.id);
       const done = category.state === "announced" ? t("remote.category-done") : decision.revealed ? t("remote.category-begun") : t("remote.category-waiting");
@@ -351,7 +393,8 @@ class Remote {
 
   drawKeys(screen) {
     put(this.next, this.under ? t("remote.sending") : this.label(this.forward));
-    put(this.back, t("remote.back"));
+    put(this.back, t(this.tab === "stage" && !this.rehearses ? "remote.stage-leave" : "remote.back"));
+    put(this.rehearse, t("remote.rehearse"));
     const dark = screen.mode === "black";
     put(this.black, t("remote.black"));
     this.black.setAttribute("aria-pressed", String(dark));
@@ -367,32 +410,16 @@ class Remote {
 
   drawScript(current, screen) {
     const goal = this.forward;
-    const spoken = goal && !goal.resume && !goal.wake && ["stencil", "ink"].includes(goal.phase);
+    const spoken = goal && !goal.resume && !goal.wake && goal.category && ["stencil", "ink"].includes(goal.phase);
     this.script.hidden = !spoken;
+    this.coming.hidden = !spoken && this.thumbs.hidden;
     put(this.script, spoken ? t("remote.next-line", { line: this.group(goal.place, goal.entries) }) : "");
-    const lines = this.steps.filter((step) => step.phase === "ink").map((step) => ({ text: this.group(step.place, step.entries), now: screen.mode === "reveal" && screen.category === current && screen.place === step.place }));
+    const lines = this.rehearses ? [] : this.steps.filter((step) => step.phase === "ink").map((step) => ({ text: this.group(step.place, step.entries), now: screen.mode === "reveal" && screen.category === current && screen.place === step.place }));
     this.whole.hidden = lines.length === 0;
     const key = JSON.stringify(lines);
     if (this.list.dataset.key === key) return;
     this.list.dataset.key = key;
     this.list.replaceChildren(...lines.map(({ text, now }) => make("li", { text, "aria-current": now && "step" })));
-  }
-
-  drawStage() {
-    const entry = this.number.value.trim() ? this.store.entry(this.number.value.trim()) : null;
-    const on = this.store.stage?.entry;
-    this.leave.hidden = on == null;
-    this.call.hidden = this.absent.hidden = !entry;
-    this.found.hidden = !entry;
-    const key = JSON.stringify([this.number.value.trim(), entry?.photo?.thumb, entry?.state, entry?.category, nameOf(entry)]);
-    if (this.found.dataset.key === key) return;
-    this.found.dataset.key = key;
-    if (!entry) return void this.found.replaceChildren();
-    this.found.replaceChildren(...[
-      entry.photo && make("img", { src: `/photos/${entry.photo.thumb}`, alt: "" }),
-      make("p", {}, make("strong", { dir: "auto", text: nameOf(entry) || t("remote.person-number", { number: entry.number }) }), make("br"),
-        make("span", { class: "muted", text: t("remote.found", { category: this.store.category(entry.category)?.name ?? "", state: t(`entry-state.${entry.state}`) }) })),
-    ].filter(Boolean));
   }
 }
 

@@ -642,7 +642,7 @@ def test_the_organiser_clicks_from_judging_to_the_reveal(demo, page_at):
     page.goto(demo.url + "/admin#now")
     next_step.click()
     expect(page.locator("[data-section=reveal]")).to_be_visible()
-    expect(page.locator(".remote select")).to_have_value(category)
+    expect(page.locator("#remote-category")).to_have_value(category)
     page.locator("[data-key=next]").click()
     expect(screen.locator(".slate .slate-title")).to_have_text("Traditionelle Großflächenkompositionen")
     page.locator("[data-key=next]").click()

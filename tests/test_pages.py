@@ -384,7 +384,12 @@ def test_the_hosts_phone(demo, page_at, look):
     page.locator(LIVE).wait_for()
     found = look(page, "host", [PHONE, LAPTOP], DARK)
     page.locator("summary").first.click()
-    right(found + look(page, "host-script", [PHONE, LAPTOP], DARK))
+    found += look(page, "host-script", [PHONE, LAPTOP], DARK)
+    page.locator("[data-tab=stage]").click()
+    page.locator(".queue-row summary").nth(1).click()
+    found += look(page, "host-stage", [PHONE, (360, 640)], BOTH)
+    page.locator("[data-tab=screen]").click()
+    right(found + look(page, "host-screen", [PHONE], BOTH))
 
 
 # The switch of the theme.

@@ -21,6 +21,7 @@ function Mirror() {
   const words = {
     wall: () => t("admin.mirror-wall"),
     black: () => t("admin.mirror-black"),
+    rehearsal: () => t("admin.mirror-rehearsal"),
     message: () => t("admin.mirror-message", { text: isolated(screen.text) }),
     stage: () => (screen.entry ? t("admin.mirror-stage", { number: screen.entry.number }) : t("admin.mirror-stage-empty")),
     reveal: () => t(`admin.mirror-${screen.phase}`, { category: isolated(category), place: screen.place && place(screen.place), names: screen.entries?.map((one) => `${one.number} ${isolated(one.collector || one.title)}`.trim()).join(", ") }),

@@ -13,7 +13,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const photoPath = (name) => `/photos/${name}`;
+/** Whether this is the small picture of the screen on a host's phone: it shows thumbs, keeps nobody awake and counts as no screen. */
+export const mirrored = new URLSearchParams(location.search).has("mirror");
+
+/** Where a photo's file is; a drawing of the rehearsal says so itself. */
+export function photoPath(name) {
+  if (name.startsWith("/")) return name;
+  return `/photos/${mirrored ? name.replace(/-large\.\w+$/, "-thumb.webp") : name}`;
+}
 
 /** A name inside a sentence keeps its own direction (first strong isolate): RTL names must not turn the words around them. */
 export const isolated = (name) => `\u2068${name}\u2069`;

@@ -5,10 +5,11 @@ import { decoded, fit, make, photoPath, ratio } from "./dom.js";
 const TITLE = [112, 96, 84, 72, 64, 56, 48, 40, 36].map((size) => ({ "--name": size }));
 const TEXT = [160, 144, 128, 112, 96, 84, 72, 64, 56, 48, 44, 40, 36].map((size) => ({ "--name": size }));
 
-/** The entry on stage: its photo and its number, never a name. With nobody there: the event's name. */
+/** The entry on stage: its photo and its number, never a name, and who is next. With nobody there: the event's name. */
 export class Stage {
   constructor({ entry }) {
     this.entry = entry;
+    this.next = make("p", { class: "stage-next", hidden: true });
     this.title = make("p", { class: "stage-category", "data-fit": true, dir: "auto" });
     this.words = make("div", { class: "stage-words" });
     this.photo = make("img", { class: "stage-photo", alt: "", draggable: "false" });
@@ -21,7 +22,7 @@ export class Stage {
     }
     this.words.append(make("p", { class: "stage-label", text: t("display.on-stage") }),
       make("h1", { class: "stage-number" }, make("span", { class: "visually-hidden", text: t("display.entry", { number: entry.number }) }), make("span", { "aria-hidden": "true", text: entry.number })),
-      this.title);
+      this.title, this.next);
     this.element.append(this.words);
   }
 
@@ -33,6 +34,9 @@ export class Stage {
     const name = this.entry ? store.category(this.entry.category)?.name : store.contest.name;
     const title = this.entry ? this.title : this.element.firstChild;
     title.textContent = name ?? "";
+    const { next } = store.screen;
+    this.next.hidden = !next;
+    this.next.textContent = next ? t("display.next", { number: next }) : "";
     fit(this.entry ? this.words : this.element, this.entry ? TITLE : TEXT);
   }
 }

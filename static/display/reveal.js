@@ -1,7 +1,8 @@
 // The reveal's scenes: the slate, a place (stencil, then ink), the hold with all of them, and "No award". The motion itself is in
 // reveal.css, steered by attributes: data-phase (stencil, ink), data-still (no motion: a screen that joined late), data-back.
 import { number as figure, t } from "/static/words.js";
-import { decoded, fit, isolated, make, photoPath, placeWords, ratio } from "./dom.js";
+import { decoded, fit, isolated, make, mirrored, photoPath, placeWords, ratio } from "./dom.js";
+import { drawings } from "./rehearsal.js";
 
 // Host-paced, the stencil stands until Next. When the names are asked for straight away it stands this long by itself.
 const STENCIL_MS = 2500;
@@ -51,8 +52,12 @@ function words(winner) {
     winner.score != null && make("p", { class: "winner-score", text: typeof winner.score === "number" ? figure(winner.score, 2) : winner.score }));
 }
 
+/** The category that a screen is about; a rehearsal brings its own. */
+const categoryOf = (store, screen) => screen.rehearsed ?? store.category(screen.category);
+
 /** How many of the category's public places are out: a shared place fills as many bars as it has winners. */
 function filled(store, category) {
+  if ("filled" in category) return category.filled;
   const covered = new Set();
   for (const { place, entries } of store.winnersOf(category.id)?.places ?? []) {
     entries.forEach((_, index) => place + index <= category.places && covered.add(place + index));
@@ -65,11 +70,11 @@ export class Slate {
   constructor(screen) {
     this.title = make("h1", { class: "slate-title", "data-fit": true, dir: "auto" });
     this.element = make("section", { class: "scene slate" }, this.title);
-    this.category = screen.category;
+    this.screen = screen;
   }
 
   update(store) {
-    this.title.textContent = store.category(this.category)?.name ?? "";
+    this.title.textContent = categoryOf(store, this.screen)?.name ?? "";
     this.fit();
   }
 
@@ -161,7 +166,7 @@ export class Place {
   }
 
   update(store) {
-    const category = store.category(this.screen.category);
+    const category = categoryOf(store, this.screen);
     if (!category) return;
     this.label.textContent = category.name;
     this.fit();
@@ -210,7 +215,7 @@ export class Hold {
   }
 
   update(store) {
-    this.title.textContent = store.category(this.screen.category)?.name ?? "";
+    this.title.textContent = categoryOf(store, this.screen)?.name ?? "";
     this.fit();
   }
 
@@ -220,16 +225,16 @@ export class Hold {
   }
 }
 
-const preloaded = { category: null, images: [] };
+const preloaded = { category: undefined, images: [] };
 
 /**
  * Fetches every photo and stencil of a category, by entry number: the same for every decision, so it tells nothing. Four at a time, so that
  * what the screen needs next does not wait behind the whole category.
  */
-export async function preload(store, category) {
-  if (preloaded.category === category) return;
+export async function preload(store, { category, rehearsed }) {
+  if (mirrored || preloaded.category === category) return;
   Object.assign(preloaded, { category, images: [] });
-  const names = store.entriesOf(category).filter((entry) => !entry.hidden && entry.photo).flatMap(({ photo }) => [photo.stencil, photo.large]);
+  const names = rehearsed ? drawings() : store.entriesOf(category).filter((entry) => !entry.hidden && entry.photo).flatMap(({ photo }) => [photo.stencil, photo.large]);
   const fetchNext = async () => {
     for (let name = names.shift(); name && preloaded.category === category; name = names.shift()) {
       const image = new Image();
