@@ -2021,7 +2021,7 @@ def _give_sheet(command, state):
     now = newest_sheet(state, entry.number, judge.id)
     if (command.base or 0) != (now.seq if now else 0):
         raise Refused("conflict", f"Entry {entry.number} was judged on another device in between.", 409,
-                      sheet={k: v for k, v in plain(now).items() if k != "because"} if now else None)
+                      sheet=plain(now) | ({} if command.by == "admin" else {"because": told_because(now)}) if now else None)
     note = NOTE("note", command.note)
     return [SheetGiven(entry.number, judge.id, marks, note, *_late_and_counted(found))]
 
@@ -2098,6 +2098,11 @@ def _checked_marks(category: Category, marks) -> dict:
             raise Refused("bad_mark", f"A mark is a number from {category.lowest} to {category.highest} "
                                       f"in steps of {category.step}.", criterion=name)
     return dict(marks)
+
+
+def told_because(sheet: Sheet) -> str:
+    """What its judge is told of who made a recusal: "judge", who may lift it, or "organiser". Who is of whose studio is not for judges."""
+    return ("judge" if sheet.because == "judge" else "organiser") if sheet.recused else ""
 
 
 def newest_sheet(state: State, entry: int, judge: str) -> Sheet | None:
@@ -3003,8 +3008,8 @@ def _own_view(state, judge, kind, key):
     if kind == "hand":
         return _hand_view(state, "admin", key)
     seen = _sheet_view(state, key)
-    if seen:  # whether the judge may lift it, and no more: who is of whose studio is not for judges
-        seen["because"] = ("judge" if seen["because"] == "judge" else "organiser") if seen["recused"] else ""
+    if seen:
+        seen["because"] = told_because(newest_sheet(state, *key))
     return seen
 
 
@@ -4454,8 +4459,9 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
 
 def own_bytes(disk: Disk, tree: Path) -> int:
     """What a backup takes on the disk by itself: all but its photos, which are second names of the contest's own."""
-    paths = [tree / name for name in disk.names(tree) if name not in ("wal", "photos")]
-    return sum(length(disk, path) for path in paths + [tree / "wal" / name for name in disk.names(tree / "wal")])
+    folders = [each for each in (tree, tree / "wal") if disk.exists(each)]  # a damaged one may lack its segments
+    paths = [folder / name for folder in folders for name in disk.names(folder) if name not in ("wal", "photos")]
+    return sum(length(disk, path) for path in paths)
 
 
 def _known_sums(disk: Disk, folder: Path) -> Mapping[str, dict]:

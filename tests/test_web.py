@@ -961,8 +961,8 @@ class Whispers:
 def own_things(things: list[dict]) -> set[tuple]:
     found: set[tuple] = {("hand", thing["hand"]["judge"]) for thing in things if "hand" in thing} | {("tie",) for thing in things if "tie" in thing}
     for run_off in (thing["run_off"] for thing in things if "run_off" in thing):
-        assert ("votes" in run_off) != ("choice" in run_off)
-        found |= {("vote", judge) for judge in run_off.get("votes", ())} | ({("own vote",)} if run_off.get("choice") else set())
+        votes = run_off["votes"] if "choice" not in run_off else {}
+        found |= {("vote", judge) for judge in votes} | ({("own vote",)} if run_off.get("choice") else set())
     return found
 
 
