@@ -5080,6 +5080,11 @@ def take_in(upload: Path, folder: Path, name: str, sync: Callable[[int], None] =
     return {**sizes, "width": large.width, "height": large.height, "sha256": dict(zip(sizes, sums))}
 
 
+def check_photo(upload: Path) -> None:
+    """Refuse what take_in would refuse, and store nothing. errors   as take_in"""
+    _decoded(upload)
+
+
 def _kind(head: bytes) -> str:
     """The format these first bytes claim, in Pillow's word; Refused for one that is not taken."""
     if head.startswith(b"\xff\xd8\xff"):
@@ -6649,6 +6654,16 @@ class Past:
         return state, Head(state.epoch, state.seq, line_hash)
 
 
+def rehearsed(state: State, commands: Iterable[Command]) -> list[Outcome | Exception]:
+    """What would become of commands, one after the other; nothing happens."""
+    batch, answers = Batch(state), []
+    for command in commands:
+        answers.append(gevent.event.AsyncResult())
+        batch.take(command, answers[-1])
+    batch.answer_all(state)
+    return [answer.exception or answer.get() for answer in answers]
+
+
 def records_of(lines: Iterable[Line], last: int, most: int) -> list[dict]:
     """Lines as plain records, each event with its type and all its fields, up to a seq and a number of them."""
     found = []
@@ -7752,11 +7767,31 @@ def _new_setup_link(site: Site, ask: Ask) -> Answer:
     return Answer({"link": f"{site.address}/setup/{link}"}, 201)
 
 
-def _submit_photo(site: Site, ask: Ask) -> Answer:
-    form = dict(ask.form)
+def _entry_fields(form: Mapping) -> dict:
+    """The fields of an entry out of a form."""
     fields = {k: v for k, v in form.items() if k not in ("consent", "adult")}
-    fields |= {tick: form.get(tick) in ("yes", True) for tick in ("consent", "adult")}
-    made = _with_upload(site, ask, site.command(SubmitEntry, ask, fields=fields, photos=["unread"]))
+    return fields | {tick: form.get(tick) in ("yes", True) for tick in ("consent", "adult")}
+
+
+NO_PHOTO = types.MappingProxyType({"large": "", "thumb": "", "stencil": "", "width": 0, "height": 0, "sha256": {}})
+
+
+def _check_entries(site: Site, ask: Ask) -> Answer:
+    """What would become of entries, one after the other, their photos aside; nothing happens."""
+    rows = ask.form.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Refused("bad_field", "rows is a list of entries.", field="rows")
+    known = [Seen(*site.state.seen[id_].split(" ", 2)).key if (id_ := row.get("id")) in site.state.seen else "" for row in rows]
+    new = [row for row, number in zip(rows, known) if not number]
+    unnamed = dataclasses.replace(ask, id="")  # else the request's own would be that of every row
+    commands = [site.command(SubmitEntry, unnamed, fields=_entry_fields({k: v for k, v in row.items() if k != "id"}), photos=[dict(NO_PHOTO)]) for row in new]
+    said = iter([no if isinstance(no, Refused) else None for no in rehearsed(site.state, commands)])
+    return Answer({"rows": [{"entry": int(number)} if number else {} if (no := next(said)) is None else {"code": no.code, "message": no.text}
+                            for number in known]})
+
+
+def _submit_photo(site: Site, ask: Ask) -> Answer:
+    made = _with_upload(site, ask, site.command(SubmitEntry, ask, fields=_entry_fields(ask.form), photos=["unread"]))
     number = int(made.key)
     entry = view(site.state, ask.who.role if ask.who.role in STAFF else "public", "entry", number)
     body = {"entry": entry or {"number": number, "category": site.state.entries[number].category, "state": "registered"},
@@ -8091,6 +8126,7 @@ ROUTES = (
     Route("POST", "/api/keys", ADMIN, _orders(AddKey, "key", 201)),
     Route("DELETE", "/api/keys/<key>", ADMIN, _orders(RevokeKey, "key")),
     Route("POST", "/api/entries", PUBLIC, _submit_photo, "upload"),
+    Route("POST", "/api/entries/check", DESKS, _check_entries),
     Route("POST", "/api/entries/<entry:int>/photos", DESKS, _add_photo_route, "upload"),
     Route("PATCH", "/api/entries/<entry:int>", DESKS, _orders(ChangeEntry, "entry")),
     Route("POST", "/api/entries/<entry:int>/check-in", DESKS, _orders(SetEntryState, "entry", state="checked-in")),
@@ -8990,6 +9026,7 @@ start_judging     | POST   | /api/categories/<category>/judge     |             
 close_judging     | POST   | /api/categories/<category>/close     |                              | category | End the judging of a category; what comes later is marked late.
 reopen            | POST   | /api/categories/<category>/reopen    | reason                       | category | Judge a closed or decided category again.
 announce          | POST   | /api/categories/<category>/announce  |                              | category | Publish a decided category without a show.
+call_category     | POST   | /api/categories/<category>/call      | call?                        | category | Call all entries of a category that are in.
 merge             | POST   | /api/categories/<category>/merge     | into reason                  | category | Move all entries of a category into another.
 judges            | GET    | /api/judges                          |                              | judges   | Judges, desks and hosts with their links.
 invite            | POST   | /api/judges                          | name role=judge              |          | Invite a judge, the desk or a host: {"judge", "link"}.
@@ -9001,7 +9038,7 @@ revoke_key        | DELETE | /api/keys/<key>                      |             
 add_photo         | POST   | /api/entries/<entry:int>/photos      | photo                        | entry    | Add a second photo to an entry.
 change_entry      | PATCH  | /api/entries/<entry:int>             |                              | entry    | Change category, names or description of an entry.
 check_in          | POST   | /api/entries/<entry:int>/check-in    |                              | entry    | Check an entry in at the desk.
-call              | POST   | /api/entries/<entry:int>/call        |                              | entry    | Call an entry to the stage.
+call              | POST   | /api/entries/<entry:int>/call        | call?                        | entry    | Call an entry to the stage.
 no_show           | POST   | /api/entries/<entry:int>/no-show     |                              | entry    | Mark that nobody came.
 withdraw          | POST   | /api/entries/<entry:int>/withdraw    |                              | entry    | Withdraw an entry.
 reinstate         | POST   | /api/entries/<entry:int>/reinstate   |                              | entry    | Take an entry back in.
@@ -9022,12 +9059,14 @@ codes             | GET    | /api/choice/codes/<batch>            | first?      
 revoke_codes      | DELETE | /api/choice/codes/<batch>            |                              | choice   | Take a batch of codes back, with its votes.
 look_at_ballot    | POST   | /api/choice                          | code?                        | ballot   | Whether a code (or category and device) can vote.
 cast_vote         | PUT    | /api/choice                          | entry code?                  | vote     | Vote for an entry by a code, or by category and device.
+decided           | GET    | /api/decided/<category>              |                              |          | What the places of a category rest on, by whom and when.
 decide_winners    | PUT    | /api/winners/<category>              | places reason?               | decision | Decide: groups of entry numbers, best first.
 absent            | POST   | /api/winners/<category>/absent       | entry                        | decision | Nobody came for an award: the runner-up moves up.
 correct           | POST   | /api/winners/<category>/correct      | places reason                | decision | Correct the places after the announcement.
 winners           | GET    | /api/winners                         |                              | winners  | The revealed places of every category.
 feed              | GET    | /api/feed                            |                              | feed     | The public's entries, newest first.
 reveal            | POST   | /api/reveal                          | category step phase?         | screen   | Show a step of a category's reveal.
+rehearse          | POST   | /api/rehearsal                       | step phase?                  | screen   | Show a step of a rehearsal, with drawn tattoos.
 screen            | POST   | /api/screen                          | mode text?                   | screen   | Choose what the screen shows: wall, stage, reveal, black or message.
 stage             | POST   | /api/stage                           | entry follow?                | stage    | Call an entry onto the stage, None for nobody.
 new_setup_link    | POST   | /api/setup-link                      |                              | link     | A single-use address to choose the organiser's password.
@@ -9039,7 +9078,7 @@ presence          | GET    | /api/presence                        |             
 """)}
 #: Routes that are no verb: a page's own, or answered by a method below.
 _OWN_WAYS = frozenset({"/api/events", "/api/setup", "/api/login", "/api/logout", "/api/password", "/api/log", "/api/entries", "/api/restore",
-                       "/api/backups/<name>", "/metrics"})
+                       "/api/backups/<name>", "/api/export.json", "/api/export.csv", "/api/entries/check", "/metrics"})
 
 
 def _verb_of(route: Route) -> Verb:
@@ -9057,6 +9096,98 @@ def _verb_of(route: Route) -> Verb:
 
 VERBS: Mapping[str, Verb] = types.MappingProxyType({verb.name: verb for verb in (
     _verb_of(route) for route in ROUTES if route.path not in _OWN_WAYS and not route.path.startswith("/api/mine/"))})
+
+
+# A table of entries, as people make them.
+
+#: The columns that an import reads; the first three are needed.
+IMPORT_COLUMNS = ("photo", "category", "collector", "title", "artist", "studio", "phone", "age", "size_cm", "at_show", "consent", "adult",
+                  "override", "id")
+_YES = frozenset("yes y true 1 x ja j wahr si sí sì s vero verdadero oui o vrai".split())
+
+
+def read_table(source: str | Path, columns: Mapping[str, str] = Map()) -> list[dict]:
+    """The rows of a CSV: [{"row": its line, "folder": Path, column: text}], blank ones left out.
+
+    UTF-8 with or without a BOM, UTF-16, else Windows-1252 (Latin-1); commas, semicolons or tabs.
+    errors   Refused `bad_table`
+    """
+    path = Path(source)
+    tables = sorted(path.glob("*.[cC][sS][vV]")) if path.is_dir() else [path]
+    if len(tables) != 1 or not tables[0].is_file():
+        raise Refused("bad_table", f"{path} is no table (CSV), nor a folder with exactly one.")
+    text = _decoded_text(tables[0].read_bytes())
+    head = re.sub(r'"[^"]*"', "", text.lstrip().partition("\n")[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    ours = {folded(theirs): own for theirs, own in columns.items()}
+    try:
+        names, rows = None, []
+        for values in reader:
+            if names is None:
+                names = [ours.get(folded(name), folded(name).replace(" ", "_")) for name in values] if any(values) else None
+            elif any(value.strip() for value in values):
+                rows.append(dict(zip(names, map(str.strip, values))) | {"row": reader.line_num, "folder": tables[0].parent})
+    except csv.Error as why:
+        raise Refused("bad_table", f"{tables[0].name}, line {reader.line_num}: {why}.") from None
+    missing = [name for name in IMPORT_COLUMNS[:3] if name not in (names or ())]
+    if missing:
+        raise Refused("bad_table", f"{tables[0].name} has no column {', '.join(missing)}; it has {', '.join(names or ['none'])}.")
+    return rows
+
+
+def _decoded_text(raw: bytes) -> str:
+    for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    return raw.decode("latin-1")
+
+
+def _checked_rows(rows: list[dict], categories: list[dict], tell: Callable) -> list[dict]:
+    """Rows as they would be sent ("form", "file"), and what can be said against each without the server ("code", "message")."""
+    ids = {folded(word): c["id"] for c in categories for word in (c["name"], c["id"])}
+    seen: dict[str, int] = {}
+    for row in rows:
+        row["form"] = {k: row[k] for k in IMPORT_COLUMNS if row.get(k) and k != "photo"}
+        row["form"] |= {k: "yes" if folded(row[k]) in _YES else "no" for k in ("consent", "adult", "at_show") if row.get(k)}
+        row["form"] = {"consent": "yes", "adult": "yes"} | row["form"] | {"category": ids.get(folded(row.get("category", "")), row.get("category", ""))}
+        own = row.get("id") or "\0".join((row.get("photo", ""), row["form"]["category"], folded(row.get("collector", ""))))
+        row["form"]["id"] = f"row-{hashlib.blake2b(own.encode(), digest_size=12).hexdigest()}"
+        row |= {"file": row["folder"] / row.get("photo", ""), "status": "held back"}
+        first = seen.setdefault(row["form"]["id"], row["row"])
+        if empty := [name for name in IMPORT_COLUMNS[:3] if not row.get(name)]:
+            row |= {"status": "refused", "code": "missing_field", "message": f"{empty[0]} is missing."}
+        elif first != row["row"]:
+            row |= {"status": "refused", "code": "doubled_row", "message": f"The same as row {first}."}
+        elif not row["file"].is_file():
+            row |= {"status": "refused", "code": "photo_missing", "message": f"There is no file {row['file'].name}."}
+    _check_photos([row for row in rows if "code" not in row], tell)
+    return rows
+
+
+def _check_photos(rows: list[dict], tell: Callable) -> None:
+    """Look into every photo, on all cores: one that is broken must be found before the first entry is made."""
+    def fault(row: dict) -> Refused | None:
+        try:
+            check_photo(row["file"])
+        except Refused as no:
+            return no
+        return None
+    with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")
+        for done, (row, no) in enumerate(zip(rows, pool.map(fault, rows)), 1):
+            if no:
+                row |= {"status": "refused", "code": no.code, "message": no.text}
+            tell("photos", done, len(rows))
+
+
+def _ask_about(verbs: _Verbs, rows: list[dict], tell: Callable) -> None:
+    """Ask the server what would become of rows; those of one artist together, since there may be a most of them."""
+    rows = sorted(rows, key=lambda row: (row["form"]["category"], folded(row["form"].get("artist", "")), row["row"]))
+    while rows:
+        size = next((n for n in range(len(rows), 0, -max(1, len(rows) // 8)) if len(orjson.dumps([r["form"] for r in rows[:n]])) < JSON_BYTES - 100), 1)
+        asked, rows = rows[:size], rows[size:]
+        for row, said in zip(asked, verbs._ask("POST", "/api/entries/check", {"rows": [row["form"] for row in asked]})["rows"]):
+            row |= said | ({"status": "known"} if "entry" in said else {"status": "refused"} if "code" in said else {})
 
 
 def _query(form: Mapping) -> str:
@@ -9088,12 +9219,8 @@ def _with_verbs(cls: type) -> type:
     return cls
 
 
-@_with_verbs
-class _Verbs:
-    """The verbs, beside those that `VERBS` makes. A subclass says how a request is asked: _ask(method, path, form) -> answer's JSON.
-
-    tell     tell(what, done, total), where a verb takes one: called as long work goes on
-    """
+class _Asking:
+    """Who can be asked, and followed. A subclass says how: _ask(method, path, form) -> answer's JSON."""
 
     #: Whether anything can happen while it waits: not in a folder that only this process holds.
     waits = True
@@ -9107,60 +9234,6 @@ class _Verbs:
     def photo(self, name: str) -> bytes:
         """The bytes of a photo's file, by its name in an entry."""
         raise NotImplementedError
-
-    def ask(self, verb: Verb, form: dict):
-        """Do what a verb says; returns what it gives, a list of things as Rows."""
-        path = re.sub(r"<(\w+)[^>]*>", lambda m: urllib.parse.quote(str(form.pop(m[1])), safe=""), verb.path)
-        upload = form.pop("photo") if verb.takes == "photo" else None
-        if verb.method == "GET":
-            answer = self._ask("GET", path + _query(form))
-        else:
-            answer = self._ask(verb.method, path, form, _file(upload) if upload is not None else None)
-        given = answer[verb.gives] if verb.gives else answer
-        return Rows(given, answer, self) if isinstance(given, list) else given
-
-    def thumbnails(self, numbers: Iterable) -> dict[int, bytes]:
-        """The small photos of entries by number."""
-        wanted = {n for n in numbers if isinstance(n, int)}
-        entries = self.state()["entries"] if wanted else []
-        return {e["number"]: self.photo(e["photo"]["thumb"]) for e in entries if e["number"] in wanted and e["photo"]}
-
-    def entries(self, category: str = "") -> Rows:
-        """The entries, by number; of one category where it is named."""
-        return Rows((e for e in self.state()["entries"] if category in ("", e["category"])), source=self)
-
-    def sheets(self, entry: int | None = None) -> Rows:
-        """The judges' sheets, of one entry where it is named."""
-        return Rows((s for s in self.state().get("sheets", []) if entry in (None, s["entry"])), source=self)
-
-    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
-        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
-        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
-        return self._ask("POST", "/api/entries", form, _file(photo))["entry"]
-
-    def backup(self) -> str:
-        """Make a backup now; returns its name."""
-        return self._ask("POST", "/api/backups")["backup"]["name"]
-
-    def save_backup(self, file: str | Path, name: str = "", tell: Callable = untold) -> Path:
-        """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
-        file = Path(file)
-        told = urllib.parse.quote(str(file.resolve()))
-        pieces, headers = self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}")
-        replace_file(Disk(), file, _counted(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
-        return file
-
-    def restore(self, source: str | Path, to_seq: int | None = None, tell: Callable = untold) -> int:
-        """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
-
-        Takes effect at the next start: a server starts again by itself.
-        """
-        form = {} if to_seq is None else {"to_seq": to_seq}
-        if Path(source).suffix == ".zip":
-            if not Path(source).is_file():
-                raise Refused("no_such_backup", f"There is no file {source}.", 404)
-            return self._ask("POST", "/api/restore", form, Path(source), tell)["seq"]
-        return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
 
     def log(self, after: int = 0) -> Rows:
         """The lines of the log behind a seq, with names and texts; .answer["head"] says where it ends."""
@@ -9219,6 +9292,101 @@ class _Verbs:
                 if isinstance(no, Refused) and no.status not in (429, 503):
                     raise
                 time.sleep(random.uniform(0.5, 1) * min(30, 0.25 * 2**tries))
+
+
+@_with_verbs
+class _Verbs(_Asking):
+    """The verbs, beside those that `VERBS` makes.
+
+    tell     tell(what, done, total), where a verb takes one: called as long work goes on
+    """
+
+    def ask(self, verb: Verb, form: dict):
+        """Do what a verb says; returns what it gives, a list of things as Rows."""
+        path = re.sub(r"<(\w+)[^>]*>", lambda m: urllib.parse.quote(str(form.pop(m[1])), safe=""), verb.path)
+        upload = form.pop("photo") if verb.takes == "photo" else None
+        if verb.method == "GET":
+            answer = self._ask("GET", path + _query(form))
+        else:
+            answer = self._ask(verb.method, path, form, _file(upload) if upload is not None else None)
+        given = answer[verb.gives] if verb.gives else answer
+        return Rows(given, answer, self) if isinstance(given, list) else given
+
+    def thumbnails(self, numbers: Iterable) -> dict[int, bytes]:
+        """The small photos of entries by number."""
+        wanted = {n for n in numbers if isinstance(n, int)}
+        entries = self.state()["entries"] if wanted else []
+        return {e["number"]: self.photo(e["photo"]["thumb"]) for e in entries if e["number"] in wanted and e["photo"]}
+
+    def entries(self, category: str = "") -> Rows:
+        """The entries, by number; of one category where it is named."""
+        return Rows((e for e in self.state()["entries"] if category in ("", e["category"])), source=self)
+
+    def sheets(self, entry: int | None = None) -> Rows:
+        """The judges' sheets, of one entry where it is named."""
+        return Rows((s for s in self.state().get("sheets", []) if entry in (None, s["entry"])), source=self)
+
+    def submit(self, photo: str | Path, category: str, collector: str, **fields) -> dict:
+        """Enter a tattoo: the photo's file and the fields of docs/http.md; returns the entry. Consent is the caller's word."""
+        form = {"category": category, "collector": collector, "consent": "yes", "adult": "yes"} | fields
+        return self._ask("POST", "/api/entries", form, _file(photo))["entry"]
+
+    def backup(self) -> str:
+        """Make a backup now; returns its name."""
+        return self._ask("POST", "/api/backups")["backup"]["name"]
+
+    def save_backup(self, file: str | Path, name: str = "", tell: Callable = untold) -> Path:
+        """Write a backup (a new one, or one by its name) as one zip file; it stands under its name only once it is whole."""
+        file = Path(file)
+        told = urllib.parse.quote(str(file.resolve()))
+        pieces, headers = self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}")
+        replace_file(Disk(), file, _counted(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
+        return file
+
+    def export(self, file: str | Path, decimal: str = "point") -> Path:
+        """Write the contest as JSON, or one of its tables, into a file: "contest.json", or "standings.csv" by the table's name.
+
+        decimal   of a table: "point" or "comma"
+        """
+        file = Path(file)
+        path = "/api/export.json" if file.suffix == ".json" else f"/api/export.csv{_query({'what': file.stem, 'decimal': decimal})}"
+        replace_file(Disk(), file, self._stream(path)[0])
+        return file
+
+    def import_entries(self, source: str | Path, partial: bool = False, columns: Mapping[str, str] = Map(), tell: Callable = untold) -> Rows:
+        """Enter what a table (CSV) lists, each row with its photo; nothing at all where a row cannot be, unless `partial`.
+
+        source    the table, or a folder with one; the photos' names are relative to it
+        columns   {the table's name of a column: ours}; ours are photo, category, collector, and what docs/scripting.md lists
+        returns   a report: [{"row": line, "status": "new", "known", "refused" or "held back", "entry", "code", "message", ...}];
+                  .answer counts them. A row that was entered before is known by its photo's name, category and collector: a second run enters
+                  nothing twice
+        errors    Refused `bad_table`
+        """
+        rows = _checked_rows(read_table(source, columns), self.categories(), tell)
+        _ask_about(self, [row for row in rows if "code" not in row], tell)
+        fine = [row for row in rows if row["status"] == "held back" and (partial or not any("code" in row for row in rows))]
+        for done, row in enumerate(fine, 1):
+            try:
+                row |= {"entry": self.submit(row["file"], **row["form"])["number"], "status": "new"}
+            except Refused as no:
+                row |= {"status": "refused", "code": no.code, "message": no.text}
+            tell("entries", done, len(fine))
+        shown = ({k: row.get(k, "") for k in ("row", "status", "entry", "photo", "category", "collector", "code", "message")} for row in rows)
+        counts = {status: sum(row["status"] == status for row in rows) for status in ("new", "known", "refused", "held back")}
+        return Rows(shown, counts, self)
+
+    def restore(self, source: str | Path, to_seq: int | None = None, tell: Callable = untold) -> int:
+        """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
+
+        Takes effect at the next start: a server starts again by itself.
+        """
+        form = {} if to_seq is None else {"to_seq": to_seq}
+        if Path(source).suffix == ".zip":
+            if not Path(source).is_file():
+                raise Refused("no_such_backup", f"There is no file {source}.", 404)
+            return self._ask("POST", "/api/restore", form, Path(source), tell)["seq"]
+        return self._ask("POST", "/api/restore", form | {"name": str(source)})["seq"]
 
 
 def _told_one_by_one(frame: Mapping, before: Mapping, behind: Mapping) -> Iterator[dict]:
@@ -9782,7 +9950,47 @@ def _parser() -> argparse.ArgumentParser:
     erase = commands.add_parser("erase", parents=[shared], help="erase the person of an entry")
     erase.add_argument("entry", type=int, metavar="N")
     commands.add_parser("settings", parents=[shared], help="print every setting and its value")
+    commands.add_parser("completion", help="print what completes these words in bash and zsh: eval \"$(contest.py completion)\"")
+    _add_verbs(commands)
     return parser
+
+
+#: Two words for one, as one would say them.
+_TWO_WORDS = Map({("judges", "add"): "invite", ("judges", "renew"): "renew", ("judges", "revoke"): "revoke", ("categories", "add"): "add-category",
+                  ("categories", "delete"): "delete-category", ("keys", "add"): "add-key", ("keys", "revoke"): "revoke-key"})
+
+
+def _add_verbs(commands) -> None:
+    """A subcommand for every verb of the library."""
+    spoken = argparse.ArgumentParser(add_help=False)
+    spoken.add_argument("--data", dest="set_data", metavar="FOLDER", help="the folder that holds the contest (CONTEST_DATA, default data)")
+    spoken.add_argument("--json", action="store_true", help="print JSON")
+    spoken.add_argument("--url", help="speak to the server there, with --key; else to the one that holds the folder, or to the folder itself")
+    spoken.add_argument("--key", default="", metavar="KEY|@FILE", help="a script's key, or the file that holds it")
+    parents = [spoken]
+    for verb in VERBS.values():
+        if verb.name not in ("backup", "erase", "new_setup_link"):
+            made = commands.add_parser(verb.name.replace("_", "-"), parents=parents, help=verb.says)
+            for word in [*verb.keys, *verb.takes.split()]:
+                if word.isidentifier():
+                    made.add_argument(word, metavar=word.upper(), help="as JSON: [103, 104]" if word in _IN_JSON else None)
+            made.add_argument("fields", nargs="*", default=[], metavar="NAME=VALUE", help="what else docs/http.md says that it takes; 3, true, null and [..] are JSON")
+    table = commands.add_parser("import", parents=parents, help="enter all that a table (CSV) lists, each with its photo")
+    table.add_argument("source", metavar="FOLDER|CSV")
+    table.add_argument("--partial", action="store_true", help="enter the rows that are right though others are not")
+    table.add_argument("--column", action="append", default=[], metavar="THEIRS=OURS", help="what a column of the table is called here")
+    one = commands.add_parser("submit", parents=parents, help="enter a tattoo")
+    for word in ("photo", "category", "collector"):
+        one.add_argument(word, metavar=word.upper())
+    one.add_argument("fields", nargs="*", default=[], metavar="NAME=VALUE")
+    export = commands.add_parser("export", parents=parents, help="write the contest as contest.json, or one of its tables, as standings.csv")
+    export.add_argument("file", metavar="FILE")
+    export.add_argument("--decimal", choices=("point", "comma"), default="point")
+    log = commands.add_parser("log", parents=parents, help="print the lines of the log")
+    log.add_argument("--after", type=int, metavar="SEQ", help="only those behind this one")
+    log.add_argument("--follow", action="store_true", help="go on with each line as it is written, as JSON lines")
+    commands.add_parser("entries", parents=parents, help="list the entries").add_argument("category", nargs="?", default="", metavar="CATEGORY")
+    commands.add_parser("sheets", parents=parents, help="list the judges' sheets").add_argument("entry", nargs="?", type=int, metavar="N")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -9791,20 +9999,133 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     try:
-        given = _parser().parse_args(arguments)
+        parser = _parser()
+        given = parser.parse_args(_whole_words(arguments, _subcommands(parser)))
     except SystemExit as end:
         return 64 if end.code else 0
     flags = {k[4:]: v for k, v in vars(given).items() if k.startswith("set_")}
     try:
         settings = read_settings(os.environ, flags)
-        return {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "backup": _backup, "restore": _restore_from,
-                "verify": _verify, "erase": _erase, "settings": _print_settings}[given.command](settings, given)
+        own = {"serve": _serve, "demo": _demo, "setup-link": _setup_link, "backup": _backup, "restore": _restore_from, "verify": _verify,
+               "erase": _erase, "settings": _print_settings, "completion": _completion}
+        return own.get(given.command, _speak)(settings, given)
     except ContestError as error:
-        print(f"contest.py: {error}", file=sys.stderr)
+        said = {"error": {"code": getattr(error, "code", type(error).__name__), "message": str(error)}}
+        print(dumps(said).decode() if getattr(given, "json", False) else f"contest.py: {error}", file=sys.stderr)
         return error.exit_code
+    except (KeyboardInterrupt, BrokenPipeError):  # a stream that nobody wants any more
+        sys.stdout = None  # else it is flushed into the broken pipe at the end
+        return 0
     except OSError as why:
         print(f"contest.py: {why.filename or settings.data}: {why.strerror}", file=sys.stderr)
         return UsageError.exit_code
+
+
+def _whole_words(arguments: list[str], words: Iterable[str]) -> list[str]:
+    """A command line with its first word whole: two words for one, or the beginning of exactly one."""
+    if tuple(arguments[:2]) in _TWO_WORDS:
+        return [_TWO_WORDS[tuple(arguments[:2])], *arguments[2:]]
+    begun = [word for word in words if word.startswith(arguments[0])]
+    return [begun[0], *arguments[1:]] if len(begun) == 1 and len(arguments[0]) > 2 else arguments
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    return next(a for a in parser._actions if a.dest == "command").choices
+
+
+def _completion(settings: Settings, given) -> int:
+    """Print a shell's completion: the subcommands, then each one's flags."""
+    print("_contest() {\n  local word=${COMP_WORDS[COMP_CWORD]} command= each\n  for each in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+          "    case $each in *.py|-*) ;; *) command=$each; break;; esac\n  done\n  case $command in")
+    words = _subcommands(_parser())
+    for name, parser in words.items():
+        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+        print(f"    {name}) COMPREPLY=($(compgen -W '{' '.join(flags)}' -- \"$word\"));;")
+    print(f"    *) COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$word\"));;\n  esac\n}}")
+    print("[ -n \"$ZSH_VERSION\" ] && autoload -Uz bashcompinit && bashcompinit\ncomplete -o default -F _contest contest.py python")
+    return 0
+
+
+#: Fields that are lists or objects: a command line gives them as JSON.
+_IN_JSON = frozenset({"marks", "places", "order", "entries", "sheets"})
+#: Fields that are texts whatever they look like.
+_IN_WORDS = frozenset({"name", "reason", "note", "text", "id", "secret", *PERSONAL})
+
+
+def _meant(name: str, text: str):
+    """A word of the command line as the value that is meant."""
+    if name not in _IN_WORDS:
+        with contextlib.suppress(ValueError):
+            return orjson.loads(text)
+    if name in _IN_JSON:
+        raise UsageError(f"{name.upper()} is JSON, as [103, 104], not {text!r}.")
+    return text
+
+
+def _fields(given) -> dict:
+    """The fields behind a subcommand. errors   UsageError"""
+    for word in given.fields:
+        if "=" not in word:
+            raise UsageError(f"{word!r} is not NAME=VALUE.")
+    return {name: _meant(name, text) for name, text in (word.split("=", 1) for word in given.fields)}
+
+
+def _spoken_to(settings: Settings, given) -> Contest | Client:
+    """Who is spoken to: a server by its address, the one that holds the folder, or the folder itself."""
+    if not given.url:
+        return connected(settings, new=given.command == "add-category")
+    key = given.key
+    return Client(given.url, Path(key[1:]).read_text().strip() if key.startswith("@") else key)
+
+
+def _speak(settings: Settings, given) -> int:
+    """Say a verb and print what it answers."""
+    with _spoken_to(settings, given) as contest:
+        if given.command == "log":
+            return _print_log(contest, given)
+        found = _said(contest, given)
+        text = str(found) if isinstance(found, (Rows, Path)) else "\n".join(f"{k:<12} {_line(v)}" for k, v in found.items()) \
+            if isinstance(found, dict) else "" if found is None else _line(found)
+        print(dumps(str(found) if isinstance(found, Path) else found).decode() if given.json else text)
+        if given.command == "import":
+            print(", ".join(f"{count} {status}" for status, count in found.answer.items()), file=sys.stderr)
+            return Refused.exit_code if found.answer["refused"] else 0
+    return 0
+
+
+def _line(value) -> str:
+    return value if isinstance(value, str) else dumps(value).decode()
+
+
+def _said(contest: Contest | Client, given):
+    """What a verb gives for a command line."""
+    if given.command == "import":
+        columns = dict(word.partition("=")[::2] for word in given.column)
+        return contest.import_entries(given.source, given.partial, columns, _watched())
+    if given.command == "submit":
+        return contest.submit(given.photo, given.category, given.collector, **{k: str(v) for k, v in _fields(given).items()})
+    if given.command == "export":
+        return contest.export(given.file, given.decimal)
+    if given.command in ("entries", "sheets"):
+        return getattr(contest, given.command)(given.category if given.command == "entries" else given.entry)
+    verb = VERBS[given.command.replace("-", "_")]
+    named = {word: _meant(word, getattr(given, word)) for word in [*verb.keys, *verb.takes.split()] if word.isidentifier()}
+    return contest.ask(verb, verb.form((), named | _fields(given)))
+
+
+def _print_log(contest: Contest | Client, given) -> int:
+    """The lines of the log: as a table, or each as JSON; for ever where it is followed."""
+    if given.follow:
+        for record in contest.follow_log(given.after):
+            print(dumps(record).decode(), flush=True)
+        return 0
+    records = contest.log(given.after or 0)
+    if given.json:
+        for record in records:
+            print(dumps(record).decode())
+    else:
+        print(Rows({k: r[k] for k in ("seq", "at", "type", "by")} | {"events": [e["type"] for e in r["events"]]} for r in records))
+    return 0
 
 
 def _raise_open_files(wanted: int) -> int:

@@ -412,3 +412,154 @@ def test_the_log_is_read_from_any_line_on_with_names_until_they_are_erased(serve
     assert admin.get("/api/log?after=1&limit=1").json["records"][0]["events"][0]["collector"] == ""
     for bad in ("after=x", "limit=-1", "wait=soon"):
         assert admin.get(f"/api/log?{bad}").code == "bad_field"
+
+
+# Importing.
+
+def table(folder: Path, photo: Path, text: str, encoding: str = "utf-8", photos=("a.jpg", "b.jpg", "c.jpg")) -> Path:
+    """A folder with a table and its photos."""
+    folder.mkdir()
+    for name in photos:
+        (folder / name).write_bytes(photo.read_bytes())
+    (folder / "entries.csv").write_bytes(text.encode(encoding))
+    return folder
+
+
+ROWS = "photo,category,collector,artist\na.jpg,Sleeve,Zoë,Marta\nb.jpg,sleeve,Núñez,\nc.jpg,SLEEVE,Ada,Jo\n"
+
+
+@pytest.fixture(params=["folder", "http"])
+def contest_at(request, tmp_path):
+    """The verbs, on a folder and over HTTP, with a category."""
+    if request.param == "folder":
+        with app.open(tmp_path / "data") as c:
+            c.add_category("Sleeve")
+            yield c
+    else:
+        one = request.getfixturevalue("server")()
+        c = client_of(one)
+        c.add_category("Sleeve")
+        yield c
+
+
+def test_a_table_is_entered_in_its_order_and_a_second_run_enters_nothing_twice(contest_at, photo, tmp_path):
+    c, told = contest_at, []
+    folder = table(tmp_path / "in", photo, ROWS)
+    report = c.import_entries(folder, tell=lambda *step: told.append(step))
+    assert report.answer == {"new": 3, "known": 0, "refused": 0, "held back": 0}
+    assert [(row["row"], row["status"], row["entry"]) for row in report] == [(2, "new", 101), (3, "new", 102), (4, "new", 103)]
+    assert told[-1] == ("entries", 3, 3) and ("photos", 3, 3) in told
+    assert [(e["collector"], e["artist"]) for e in c.entries()] == [("Zoë", "Marta"), ("Núñez", ""), ("Ada", "Jo")]
+    with (folder / "entries.csv").open("a") as file:
+        file.write("a.jpg,Sleeve,Somebody new,\n")
+    again = c.import_entries(folder / "entries.csv")
+    assert again.answer == {"new": 1, "known": 3, "refused": 0, "held back": 0} and [row["entry"] for row in again] == [101, 102, 103, 104]
+
+
+def test_one_bad_row_holds_everything_back_unless_partial_and_each_is_told_why(contest_at, photo, tmp_path):
+    c = contest_at
+    c.add_category("Healed", age="healed", max_per_artist=1)
+    folder = table(tmp_path / "in", photo, "collector;photo;category;artist;age;consent\nZoë;a.jpg;Sleeve;;;ja\nBen;b.jpg;Ankle;;;\nCy;gone.jpg;Sleeve;;;\n"
+                   "Zoë;a.jpg;Sleeve;;;\nDee;broken.jpg;Sleeve;;;\nEve;b.jpg;Healed;Jo;fresh;\nFay;b.jpg;Healed;Jo;healed;\nGus;c.jpg;Healed;Jo;healed;\n;c.jpg;Sleeve;;;\n"
+                   "Hal;c.jpg;Sleeve;;;nein\n;;;;;\n")
+    (folder / "broken.jpg").write_bytes(photo.read_bytes()[:2000])
+    report = c.import_entries(folder)
+    assert {row["row"]: row["code"] or row["status"] for row in report} == {
+        2: "held back", 3: "no_such_category", 4: "photo_missing", 5: "doubled_row", 6: "photo_broken", 7: "wrong_age", 8: "held back", 9: "too_many_of_artist",
+        10: "missing_field", 11: "consent_missing"}
+    assert c.entries() == [] and report.answer["held back"] == 2 and "same as row 2" in report[3]["message"]
+    partial = c.import_entries(folder, partial=True)
+    assert partial.answer == {"new": 2, "known": 0, "refused": 8, "held back": 0}
+    assert [e["collector"] for e in c.entries()] == ["Zoë", "Fay"]
+
+
+@pytest.mark.parametrize("encoding, comma", [("utf-8-sig", ","), ("utf-8-sig", ";"), ("latin-1", ";"), ("cp1252", "\t"), ("utf-16", ",")])
+def test_a_table_is_read_as_any_office_writes_it(tmp_path, photo, encoding, comma):
+    text = 'Photo;Category;Collector;"Title; or so"\r\na.jpg;Sleeve;Zoë Núñez;x\r\n\r\nb.jpg;Sleeve;"A ""quoted"" Ärzt";y\r\n'.replace(";", comma)
+    rows = app.read_table(table(tmp_path / "in", photo, text, encoding))
+    assert [(row["row"], row["collector"]) for row in rows] == [(2, "Zoë Núñez"), (4, 'A "quoted" Ärzt')]
+
+
+@pytest.mark.parametrize("text, says", [("photo,category\na.jpg,Sleeve\n", "no column collector; it has photo, category"), ("", "no column photo"),
+                                        ('photo,category,collector\n"a.jpg,Sleeve,Zoë\n', "line")])
+def test_a_table_without_its_columns_is_refused_whole(tmp_path, photo, text, says):
+    with pytest.raises(Refused, match=says) as no:
+        app.read_table(table(tmp_path / "in", photo, text))
+    assert no.value.code == "bad_table"
+    with pytest.raises(Refused, match="no table"):
+        app.read_table(tmp_path)
+
+
+# The command line.
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """`run(word, ..., data=folder)` is the exit code, what was printed, and what went to stderr."""
+    def main(*arguments, data: Path | None = None) -> subprocess.CompletedProcess:
+        for name in [name for name in os.environ if name.startswith("CONTEST_")]:
+            monkeypatch.delenv(name)
+        if data:
+            monkeypatch.setenv("CONTEST_DATA", str(data))
+        capsys.readouterr()
+        code = app.main([str(word) for word in arguments])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+    return main
+
+
+def test_every_verb_is_a_subcommand_with_json_and_help(run):
+    words = app._subcommands(app._parser())
+    for verb in app.VERBS.values():
+        word = verb.name.replace("_", "-")
+        assert word in words or verb.name == "new_setup_link", verb
+        if word in words and word not in ("backup", "erase"):
+            assert {"--json", "--url", "--key"} <= {flag for action in words[word]._actions for flag in action.option_strings}
+    assert "standings " in run("--help").stdout and "NAME=VALUE" in run("add-category", "--help").stdout
+    script = run("completion").stdout
+    done = subprocess.run(["bash", "-c", f"{script}\nCOMP_WORDS=(contest.py stan); COMP_CWORD=1; _contest; echo ${{COMPREPLY[@]}}; COMP_WORDS=(contest.py log --fo); COMP_CWORD=2; _contest; echo ${{COMPREPLY[@]}}"],
+                          capture_output=True, text=True, timeout=15)
+    assert done.stdout.split() == ["standings", "--follow"], done.stderr
+
+
+def test_a_contest_is_run_from_the_command_line_with_and_without_a_server(server, photo, tmp_path, run):
+    data = tmp_path / "data"
+    assert run("categories", "add", "Best Sleeve", "places=2", data=data).stdout.startswith("id           best-sleeve")
+    assert json.loads(run("judges", "add", "Ana", "studio=Ink", "--json", data=data).stdout)["judge"]["studio"] == "Ink"
+    imported = run("import", table(tmp_path / "in", photo, ROWS.replace("leeve", "LEEVE").replace("collector", "Your name").replace("SLEEVE", "best-sleeve").replace("sLEEVE", "Best Sleeve")),
+                   "--column", "Your name=collector", "--json", data=data)
+    assert [row["entry"] for row in json.loads(imported.stdout)] == [101, 102, 103] and imported.stderr == "3 new, 0 known, 0 refused, 0 held back\n"
+    one = server(data)
+    assert run("start-judging", "best-sleeve", "--json", data=data).returncode == 0
+    criteria = json.loads(run("categories", "--json", data=data).stdout)[0]["criteria"]
+    marks = json.dumps({each["id"]: 8 for each in criteria})
+    for entry in (101, 102):
+        assert run("give-sheet", entry, "j1", marks, data=data).returncode == 0
+    rows = json.loads(run("stand", "best-sleeve", "--json", data=data).stdout)
+    assert rows == client_of(one).standings("best-sleeve") and [row["entry"] for row in rows] == [101, 102]
+    refused = run("give-sheet", 101, "j1", '{"technique": 99}', "--json", data=data)
+    assert refused.returncode == 64 and json.loads(refused.stderr)["error"]["code"] == "bad_mark"
+    key = client_of(one).add_key("Script", "desk")["secret"]
+    (tmp_path / "key").write_text(key + "\n")
+    far = run("check-in", 101, "--url", one.url, "--key", f"@{tmp_path / 'key'}", "--json")
+    assert json.loads(far.stdout)["state"] == "checked-in", far.stderr
+    assert run("judges", "--url", one.url, "--key", key).returncode == 64
+    assert run("export", tmp_path / "standings.csv", data=data).returncode == 0 and (tmp_path / "standings.csv").read_bytes()
+
+
+def test_the_log_is_followed_as_json_lines_across_a_restart_until_nobody_reads(server):
+    one = server()
+    far = client_of(one)
+    far.add_category("One")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CONTEST_")} | {"CONTEST_DATA": str(one.data)}
+    child = subprocess.Popen([sys.executable, "contest.py", "log", "--follow", "--after", "0"], cwd=TOP, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        lines = [json.loads(child.stdout.readline())]
+        far.add_category("Two")
+        one.restart()
+        far.add_category("Three")
+        lines += [json.loads(child.stdout.readline()) for _ in range(2)]
+        assert [line["seq"] for line in lines] == [1, 2, 3] and lines[2]["events"][0]["fields"]["name"] == "Three"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 0 and child.stderr.read() == ""
+    finally:
+        child.kill()
+        child.communicate()

@@ -212,6 +212,7 @@ ROWS = [
     Row("POST", "/api/keys", ADMIN, 201, body={"name": "Printer", "role": "desk"}),
     Row("DELETE", "/api/keys/<key>", ADMIN, 404),
     Row("POST", "/api/entries", ALL, 201, "open"),
+    Row("POST", "/api/entries/check", DESKS, body={"rows": []}),
     Row("POST", "/api/entries/<entry:int>/photos", DESKS, 201, "open"),
     Row("PATCH", "/api/entries/<entry:int>", DESKS, stage="open", body={"title": "Koi"}),
     Row("POST", "/api/entries/<entry:int>/check-in", DESKS, stage="open"),
