@@ -8182,7 +8182,7 @@ ROUTES = (
     Route("GET", "/metrics", ADMIN, tell_metrics),
 )
 PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
-             "/rules": "rules", "/vote": "vote", "/admin": "admin", "/host": "host", "/login": "login",
+             "/rules": "rules", "/vote": "vote", "/papers": "papers", "/admin": "admin", "/host": "host", "/login": "login",
              "/setup/<link>": "setup", "/mine/<link>": "mine"})
 ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
 

@@ -9,8 +9,9 @@ import Scores from "/static/admin/scores.js";
 import Reveal from "/static/admin/reveal.js";
 import Results from "/static/admin/results.js";
 import Settings from "/static/admin/settings.js";
+import Typing from "/static/admin/typing.js";
 
-const SHOWN = { now: Now, entries: Entries, judges: Judges, scores: Scores, reveal: Reveal, results: Results, settings: Settings };
+const SHOWN = { now: Now, entries: Entries, judges: Judges, scores: Scores, reveal: Reveal, results: Results, settings: Settings, typing: Typing };
 const ICONS = { now: "clock", entries: "image", judges: "users", scores: "list-checks", reveal: "monitor", results: "trophy", settings: "settings" };
 
 function Rail() {
@@ -22,7 +23,7 @@ function Rail() {
   useEffect(() => { list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); }, [section]);
   return html`<header class="rail" data-no-print>
     <a class="rail-name gothic" href="#now"><span dir="auto">${store().contest.name || t("common.contest")}</span></a>
-    <nav class="rail-nav" aria-label=${t("admin.title")}><ul ref=${list}>${SECTIONS.map((one) => html`<li key=${one}><a href="#${one}" aria-current=${one === section ? "page" : undefined}>${icon(ICONS[one])}<span>${t(`admin.${one}`)}</span></a></li>`)}</ul></nav>
+    <nav class="rail-nav" aria-label=${t("admin.title")}><ul ref=${list}>${SECTIONS.filter((one) => ICONS[one]).map((one) => html`<li key=${one}><a href="#${one}" aria-current=${one === section ? "page" : undefined}>${icon(ICONS[one])}<span>${t(`admin.${one}`)}</span></a></li>`)}</ul></nav>
     <div class="rail-foot"><p class="status" data-status=${status}>${t(`live.${says.value}`)}</p>
       <button type="button" class="button theme-switch" data-theme-switch ref=${dark}>${icon("moon")}<span class="rail-words">${t("nav.dark")}</span></button></div>
   </header>`;

@@ -4,6 +4,7 @@ import { t, ready, say, has, number as figure } from "/static/words.js";
 import { call, newId } from "/static/api.js";
 import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
+import { drawMarks } from "/static/mine/marks.js";
 import { copies, drawIcons, isolated, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
 
 const find = (name) => document.querySelector(`[data-${name}]`);
@@ -66,7 +67,7 @@ function isAboutUs({ d }) {
   if (!mine) return false;
   const { number, category } = mine.entry;
   return d.entry?.number === number || d.gone?.entry === number || d.category?.id === category || d.gone?.category === category
-    || d.winners?.category === category;
+    || d.winners?.category === category || (d.contest && d.contest.sheets_open !== mine.contest?.sheets_open);
 }
 
 // --- What is shown ----------------------------------------------------------------
@@ -110,6 +111,7 @@ function draw() {
   drawSteps(entry, category);
   drawPicture(entry);
   drawFacts(entry, category);
+  drawMarks(find("marks"), find("marks-list"), mine);
   find("qr").src = qrPath(link);
   find("address").value = new URL(minePath(link), mine.contest?.address || location.origin).href;
   const can = !OUT.includes(entry.state) && !["decided", "announced"].includes(category.state);

@@ -11,9 +11,14 @@ from hypothesis import given, settings
 
 import contest
 from contest import cell, how_decided, own_marks, sheet_totals, standings, tie_chain, trail, written
+from playwright.sync_api import expect
+
+from tests import demos
 from tests.contests import CRITERIA, command, deal, do, done, enter, judged, marks, photo
 from tests.contests import contest as made
-from tests.oracle import by_points, opinion
+from tests.demos import Demo
+from tests.oracle import opinion
+from tests.test_pages import CROSSED, LAPTOP, PHONE, look, right  # noqa: F401 (look is a fixture)
 from tests.test_scoring import judgings
 
 
@@ -407,3 +412,121 @@ def test_the_files_are_the_organisers_and_bad_wishes_are_refused(running):
     for role in ("public", "judge", "desk", "host"):
         for path in ("/api/export.json", "/api/export.csv", "/api/decided/x"):
             assert running.person(role).get(path).status in (401, 403), (role, path)
+
+
+# The pages.
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """The drawn contest with what a paper has to tell: a recusal, one who is out, and a judge who has no phone."""
+    from tests.server import Server
+    running = Server(demos.copy(tmp_path_factory.mktemp("paper-pages") / "data")).start()
+    demo = Demo(running)
+    try:
+        demo.judged = next(c["id"] for c in demo.state()["categories"] if c["state"] == "judging")
+        demo.numbers = demo.entries(demo.judged)
+        demo.paper_judge = demo.judge("Frida")
+        demo.do(f"/api/recusals/{demo.numbers[2]}", {"recused": True, "judge": demo.paper_judge["id"], "reason": "A cousin."}, "put")
+        demo.do(f"/api/entries/{demo.numbers[4]}/disqualify", {"reason": "Not made at the show."})
+        yield demo
+    finally:
+        running.end()
+    assert "Traceback" not in running.errors, running.errors
+
+
+def opened(page, demo, paper: str):
+    page.goto(f"{demo.url}/papers#{paper}")
+    page.locator("main[data-paper]").wait_for()
+    return page
+
+
+@pytest.mark.seconds(150)
+def test_the_papers_stand_on_any_screen_and_on_paper(desk, page_at, look):  # noqa: F811
+    """Every paper on a phone and a laptop, light and dark, and what is printed: as many pages as it says, and nothing but the paper."""
+    page = page_at(*PHONE, http=desk.admin, reduced_motion="reduce")
+    decided = [c["id"] for c in desk.state()["categories"] if c["state"] in ("decided", "announced")]
+    places = sum(len(group) for d in desk.state()["decisions"] for group in d["places"])
+    wanted = {f"sheets/{desk.judged}/{desk.paper_judge['id']}": (".sheet", 2), f"decided/{decided[0]}": ("[data-part=story]", None), "certificates": (".certificate", places),
+              "script": (".script-place", None), "awards": ("[data-award]", None), "files": ("[data-file=winners]", None)}
+    found = []
+    for paper, (part, pages) in wanted.items():
+        opened(page, desk, paper)
+        page.locator(part).first.wait_for()
+        found += look(page, f"papers-{paper.partition('/')[0]}", [PHONE, LAPTOP], CROSSED)
+        printed = page.pdf(prefer_css_page_size=True)
+        assert pages is None or len(re.findall(rb"/Type\s*/Page\b", printed)) == pages, paper
+        if paper == "certificates":
+            assert re.search(rb"/MediaBox\s*\[0 0 841\.\d+ 59[45]", printed), "A4 across"
+    right(found)
+
+
+def test_a_sheet_to_fill_in_has_a_box_for_each_mark_and_crosses_out_who_is_recused(desk, page_at):
+    page = opened(page_at(*LAPTOP, http=desk.admin), desk, f"sheets/{desk.judged}/{desk.paper_judge['id']}")
+    expect(page.locator(".sheet")).to_have_count(2)
+    expect(page.locator(".sheet").nth(1)).to_contain_text("Page 2 of 2")
+    expect(page.locator(".sheet").first).to_contain_text(desk.paper_judge["name"])
+    expect(page.locator("tr[data-entry]")).to_have_count(len(desk.numbers) - 1)     # who is out is not judged
+    expect(page.locator(f"tr[data-entry='{desk.numbers[4]}']")).to_have_count(0)
+    expect(page.locator(f"tr[data-entry='{desk.numbers[0]}'] .sheet-box")).to_have_count(5)
+    expect(page.locator(f"tr[data-entry='{desk.numbers[2]}'] .sheet-box")).to_have_count(0)
+    expect(page.locator(f"tr[data-entry='{desk.numbers[2]}']")).to_contain_text("Recused")
+
+
+def test_how_it_was_decided_says_what_the_server_counted(desk, page_at):
+    page = opened(page_at(*LAPTOP, http=desk.admin), desk, f"decided/{desk.judged}")
+    told = desk.admin.get(f"/api/decided/{desk.judged}").json
+    rows = page.locator("[data-part=standings] tr[data-row]")
+    expect(rows).to_have_count(len(told["standings"]["rows"]))
+    first = told["standings"]["rows"][0]
+    expect(rows.first).to_contain_text(str(first["entry"]))
+    expect(rows.first).to_contain_text(first["exact"])
+    expect(page.locator("[data-part=left-out]")).to_contain_text("A cousin.")
+    expect(page.locator("[data-part=left-out]")).to_contain_text("Not made at the show.")
+    expect(page.locator("[data-part=story] tbody tr")).to_have_count(len(told["trail"]))
+    expect(page.locator(".decided-seal")).to_contain_text(told["head"]["hash"])
+    given = [s for s in told["sheets"] if s["part"] != "empty"]
+    expect(page.locator("[data-part=marks] .mark")).to_have_count(len(given))
+    expect(page.locator("[data-part=marks] [data-typed]")).to_have_count(len([s for s in given if s["typed"]]))
+
+
+def test_a_host_prints_script_awards_and_certificates_and_nothing_with_marks(desk, page_at):
+    host = desk.seat(next(j["name"] for j in desk.admin.get("/api/judges").json["judges"] if j["role"] == "host"))
+    page = opened(page_at(*PHONE, http=host), desk, f"decided/{desk.judged}")
+    expect(page.locator(".papers-nav a")).to_have_text(["Host's script", "List of awards", "Certificates"])
+    decisions = desk.state()["decisions"]
+    for decision in decisions:
+        numbers = [str(n) for group in reversed(decision["places"]) for n in reversed(group)]
+        assert page.locator(f"[data-category='{decision['category']}'] [data-script]").evaluate_all("all => all.map(e => e.dataset.script)") == numbers, "the last place first"
+    nobody = page_at(*PHONE)
+    nobody.goto(desk.url + "/papers")
+    expect(nobody.locator("main")).to_contain_text("This page is for the organiser and the host.")
+
+
+def test_sheets_are_typed_in_by_keyboard_and_marked_so(desk, page_at, look):  # noqa: F811
+    """Number, tab, mark, tab, mark ..., enter, and the next number stands there."""
+    page = page_at(*LAPTOP, http=desk.admin, reduced_motion="reduce")
+    page.goto(f"{desk.url}/admin#typing/{desk.judged}/{desk.paper_judge['id']}")
+    field = page.locator("#typing-n")
+    expect(field).to_be_focused()
+    expect(field).to_have_value(str(desk.numbers[0]))
+    for text in ("8", "7.5", "9", "8,5", "10"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(field).to_have_value(str(desk.numbers[1]))
+    expect(field).to_be_focused()
+    expect(page.locator(f"[data-typed-entry='{desk.numbers[0]}'] [data-from=paper]")).to_have_text("typed by the organiser")
+    sheet = next(s for s in desk.state()["sheets"] if s["entry"] == desk.numbers[0] and s["judge"] == desk.paper_judge["id"])
+    assert sheet["typed"] and sheet["marks"] == {"technique": 8, "composition": 7.5, "placement": 9, "style": 8.5, "creativity": 10}
+    before = len(desk.state()["sheets"])
+    for number, said in ((desk.numbers[2], "recused"), (desk.numbers[4], "out"), (99, "There is no entry 99")):
+        field.fill(str(number))
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-problem]")).to_contain_text(said)
+    field.fill(str(desk.numbers[3]))
+    page.keyboard.press("Tab")
+    page.keyboard.type("11")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-problem]")).to_contain_text("from 1 to 10")
+    assert len(desk.state()["sheets"]) == before, "nothing that was refused has changed anything"
+    right(look(page, "admin-typing", [PHONE, LAPTOP], CROSSED))

@@ -26,7 +26,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 MARKS = ".?!:"
 QUOTES = {"en": "“{}”", "de": "„{}“", "es": "«{}»", "fr": f"«{NO_BREAK}{{}}{NO_BREAK}»", "it": "«{}»"}
 # Names of styles and prizes, which are written so everywhere.
-NAMES = {"Day", "Show", "QR", "MB", "Mo", "HEIC", "JPEG", "PNG", "WebP", "AVIF", "JavaScript", "CONTEST_BACKUP_FOLDER"}
+NAMES = {"Day", "Show", "QR", "MB", "Mo", "HEIC", "JPEG", "PNG", "WebP", "AVIF", "JavaScript", "JSON", "CONTEST_BACKUP_FOLDER"}
 # "Be the first." is a question elsewhere, as is what English tells people to check; "Nr." is an abbreviation.
 OTHER_MARKS = {"common.decimal", "display.empty", "error.no_such_link", "judge.conflict-text", "admin.entry-word", "judge.entry-word", "winners.entry"}
 

@@ -20,6 +20,7 @@ export default function Judges() {
   return html`<${Head} title=${t("admin.judges")}>
       <button type="button" class="button ${here.length ? "" : "button-primary"}" data-do="invite" onClick=${() => show(Invite)}>${icon("user-plus")}${t("admin.invite")}</button>
       ${here.length > 0 && html`<button type="button" class="button" data-do="print-cards" onClick=${() => print(here)}>${icon("printer")}${t("admin.print-cards")}</button>`}
+      ${here.length > 0 && html`<a class="button" href="/papers#sheets" data-do="sheets">${icon("printer")}${t("papers.sheets")}</a><a class="button" href="#typing" data-do="typing">${icon("pencil")}${t("admin.typing")}</a>`}
       ${here.length > 0 && html`<${LoadRescue} />`}<//>
     ${!here.length && html`<p class="empty">${t("admin.no-judges-text")}</p>`}
     ${ROLES.map((role) => {

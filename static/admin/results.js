@@ -13,6 +13,7 @@ export default function Results() {
   useEffect(() => { if (wanted) document.querySelector(`[data-result="${CSS.escape(wanted)}"]`)?.scrollIntoView({ block: "start" }); }, [wanted]);
   return html`<${Head} title=${t("admin.results")}>
       <a class="button" href="/winners" target="_blank" rel="noopener">${icon("external-link")}${t("admin.public-results")}</a>
+      <a class="button" href="/papers" data-do="papers">${icon("printer")}${t("admin.papers")}</a>
       ${list.length > 0 && html`<button type="button" class="button" data-do="print" onClick=${() => window.print()}>${icon("printer")}${t("common.print")}</button>`}<//>
     ${!list.length && html`<p class="empty">${t("admin.no-results")}</p>`}
     ${list.map((category) => html`<${Result} key=${category.id} category=${category} />`)}

@@ -39,7 +39,7 @@ function Contest() {
       ${languages.map((code) => html`<option key=${code} value=${code} lang=${code}>${languageName(code)}</option>`)}</select><p class="field-hint" id="language-hint">${t("admin.language-hint")}</p></div>`}
     ${choices("wall", ["at-once", "checked-in"])}${choices("publish", ["placed", "all"])}
     <fieldset class="field"><legend class="field-label">${t("admin.switches")}</legend>
-      ${["registration", "calm"].map((name) => html`<label class="choice" key=${name}><input type="checkbox" checked=${now[name]} onChange=${(e) => set(name, e.target.checked)} /><span>${t(`admin.${name}`)}</span></label>`)}</fieldset>
+      ${["registration", "calm", "sheets_open"].map((name) => html`<label class="choice" key=${name}><input type="checkbox" checked=${now[name]} onChange=${(e) => set(name, e.target.checked)} /><span>${t(`admin.${name}`)}</span></label>`)}</fieldset>
     <${Problem} of=${action.problem} />
     <p class="buttons"><button class="button button-primary" data-do="save-settings" aria-busy=${action.busy}>${t("common.save")}</button>${saved.value && html`<span class="saved">${icon("check")}${t("admin.said-saved")}</span>`}</p></form>`;
 }
