@@ -8,12 +8,13 @@ import { isOut, panel, pool, seat } from "/static/admin/model.js";
 export default function Typing() {
   const now = store();
   const { category: wanted, more } = route.value;
-  const category = now.category(wanted) ?? now.categories.find((one) => one.state === "judging") ?? now.categories[0];
+  const judged = now.categories.filter((one) => one.method !== "choice");
+  const category = judged.find((one) => one.id === wanted) ?? judged.find((one) => one.state === "judging") ?? judged[0];
   if (!category) return html`<${Head} title=${t("admin.typing")} /><p class="empty">${t("admin.no-categories")}</p>`;
   const judges = panel(now, category).filter((judge) => !judge.revoked);
   const judge = judges.find((one) => one.id === more) ?? judges[0];
   const hands = ["tokens", "ranking"].includes(category.method);
-  return html`<${CategoryLinks} section="typing" current=${category.id} categories=${now.categories} /><${Head} title=${t("admin.typing")} /><p class="muted">${t("admin.typing-text")}</p>
+  return html`<${CategoryLinks} section="typing" current=${category.id} categories=${judged} /><${Head} title=${t("admin.typing")} /><p class="muted">${t("admin.typing-text")}</p>
     ${!judges.length ? html`<p class="empty">${t("admin.no-judges-yet")}</p>` : html`<div class="field typing-judge"><label for="typing-judge">${t("admin.typing-whose")}</label><select id="typing-judge" value=${judge.id} onChange=${(e) => go("typing", category.id, e.target.value)}>${judges.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select></div>
     ${category.state === "open" ? html`<p class="empty">${t("admin.typing-not-open")}</p>` : html`${["decided", "announced"].includes(category.state) && html`<p class="warn">${t("admin.typing-too-late")}</p>`}
       ${hands ? html`<${Hand} key=${`${category.id}/${judge.id}`} category=${category} judge=${judge} />` : html`<${Sheets} key=${`${category.id}/${judge.id}`} category=${category} judge=${judge} />`}`}`}`;

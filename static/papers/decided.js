@@ -38,7 +38,7 @@ function Paper({ now, told }) {
     <header class="decided-head"><p class="decided-event" dir="auto">${now.name}</p><h2 class="gothic" dir="auto">${category.name}</h2><p>${t("papers.decided")}. ${t(`category-state.${category.state}`)}.</p>
       <p>${t(`papers.method-${category.method}`, { count: category.tokens })}${["points", "trimmed"].includes(category.method) && ` ${t("papers.criteria", { list: criteria(category) })}`} ${t("papers.awards-are", { count: category.places })}</p>
       <p class="decided-seal">${t("papers.head", { seq: head.seq, hash: head.hash })}<br />${category.state !== "announced" && t("papers.head-short")}</p></header>
-    <${Winners} told=${told} /><${Standings} told=${told} /><${Marks} told=${told} /><${LeftOut} told=${told} /><${Chain} told=${told} /><${RunOffs} told=${told} /><${Story} told=${told} /></article>`;
+    <${Winners} told=${told} /><${Standings} told=${told} />${category.method !== "choice" && html`<${Marks} told=${told} />`}<${LeftOut} told=${told} /><${Chain} told=${told} /><${RunOffs} told=${told} /><${Story} told=${told} /></article>`;
 }
 
 const criteria = (category) => {
@@ -78,7 +78,7 @@ function Standings({ told }) {
   return html`<section data-part="standings"><h3>${t("papers.standings")}</h3>
     ${table.provisional && html`<p><strong>${t("papers.provisional", { count: table.missing.length })}</strong></p>`}
     ${!table.rows.length ? html`<p>${t("papers.no-rows")}</p>` : html`<${Wide} label=${t("papers.standings")}><table class="decided-table"><thead><tr><th scope="col">${t("winners.place")}</th><th scope="col">${t("winners.entry")}</th><th scope="col" class="figures">${t(ranks ? "papers.ranks" : "common.score")}</th><th scope="col" class="figures">${t("papers.judges")}</th><th scope="col">${t("papers.decided-by")}</th></tr></thead>
-    <tbody>${table.rows.map((row) => html`<tr key=${row.entry} data-row=${row.entry}><td>${row.place}</td><th scope="row">${row.entry}</th><td class="figures">${ranks ? Object.values(row.ranks).sort((a, b) => a - b).join(" ") : figure(row.exact)}</td><td class="figures">${row.judges} / ${panel}</td>
+    <tbody>${table.rows.map((row) => html`<tr key=${row.entry} data-row=${row.entry}><td>${row.place}</td><th scope="row">${row.entry}</th><td class="figures">${ranks ? Object.values(row.ranks).sort((a, b) => a - b).join(" ") : figure(row.exact)}</td><td class="figures">${category.method === "choice" ? "" : `${row.judges} / ${panel}`}</td>
       <td>${stepWords(category, row.decided_by)}${row.tied_with.length > 0 && ` (${row.tied_with.join(", ")})`}</td></tr>`)}</tbody></table><//>`}
     ${table.flags.filter((flag) => has(flagKey(flag))).map((flag) => html`<p key=${flag}>${t(flagKey(flag))}</p>`)}</section>`;
 }

@@ -13,6 +13,8 @@ export class Contest {
   }
 
   category(id) { return this.categories.find((one) => one.id === id); }
+  /** The categories that judges mark: a people's choice has no sheets. */
+  get judged() { return this.categories.filter((category) => category.method !== "choice"); }
   decision(id) { return this.decisions.find((one) => one.category === id); }
   entriesOf(id) { return [...this.entries.values()].filter((entry) => entry.category === id).sort((a, b) => a.number - b.number); }
   /** Who judges a category, and may still. */

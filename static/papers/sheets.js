@@ -7,14 +7,14 @@ import { Choice, Empty, Thumb, Wide } from "/static/papers/parts.js";
 const A_PAGE = 8;      // rows of 26 mm on A4, beside head and foot
 
 export default function Sheets({ now, category: wanted, more }) {
-  const category = now.category(wanted) ?? now.categories.find((one) => one.state === "judging") ?? now.categories[0];
+  const category = now.judged.find((one) => one.id === wanted) ?? now.judged.find((one) => one.state === "judging") ?? now.judged[0];
   if (!category) return html`<${Empty}>${t("papers.no-categories")}<//>`;
   const panel = now.panel(category.id);
   const judges = panel.filter((judge) => !more || judge.id === more);
   const entries = now.entriesOf(category.id).filter((entry) => !isOut(entry));
   const choose = (e) => { location.hash = `#sheets/${encodeURIComponent(category.id)}/${encodeURIComponent(e.target.value)}`; };
   return html`<div class="papers-tools" data-no-print><h1>${t("papers.sheets")}</h1><p class="muted">${t("papers.sheets-text")}</p>
-      <${Choice} paper="sheets" categories=${now.categories} category=${category.id} />
+      <${Choice} paper="sheets" categories=${now.judged} category=${category.id} />
       ${panel.length > 0 && html`<label class="papers-choice"><span>${t("papers.judge")}</span><select class="input" data-choose="judge" value=${more} onChange=${choose}><option value="">${t("common.all")}</option>${panel.map((judge) => html`<option key=${judge.id} value=${judge.id}>${judge.name}</option>`)}</select></label>`}
       <p><a class="button" href="/admin#typing/${encodeURIComponent(category.id)}/${encodeURIComponent(more)}">${t("papers.type-in")}</a></p></div>
     ${!panel.length && html`<${Empty}>${t("admin.no-judges-yet")}<//>`}${!entries.length && html`<${Empty}>${t("admin.no-entries-yet")}<//>`}
