@@ -3019,7 +3019,7 @@ def _own_run_off_view(state, judge, key):
     if run_off is None or judge not in seats(state, run_off):
         return None
     may = voters(state, run_off)
-    return {"id": key, "category": run_off.category, "entries": list(run_off.entries), "closed": run_off.closed, "votes": judge in may,
+    return {"id": key, "category": run_off.category, "entries": list(run_off.entries), "closed": run_off.closed, "may_vote": judge in may,
             "choice": run_off.votes.get(judge), "waiting": 0 if run_off.closed else sum(j not in run_off.votes for j in may)}
 
 
@@ -7929,19 +7929,20 @@ def _presence(site: Site, ask: Ask) -> Answer:
 
 
 def _rescue(site: Site, ask: Ask) -> Answer:
-    """Take what a judge's phone has saved in a file: each sheet once, under the id under which the phone would send it."""
-    judge, rows = ask.form.get("judge"), ask.form.get("sheets")
+    """Take what a judge's phone has saved in a file: each sheet and hand once, under the id under which the phone would send it."""
+    judge, lists = ask.form.get("judge"), [ask.form.get("sheets"), ask.form.get("hands", [])]
     judge = judge.get("id") if isinstance(judge, dict) else None
-    if not isinstance(judge, str) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(judge, str) or not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists):
         raise Refused("not_a_rescue_file", "That is not a file that a judge's phone has saved.")
     if judge not in site.state.judges:
         raise no_such("judge", judge)
     report = {"taken": [], "known": [], "refused": []}
-    for before, row in zip([{}, *rows], rows):
-        try:
-            report["taken" if _take_rescued(site, judge, row, before) else "known"].append(row["entry"])
-        except Refused as no:  # the other rows count all the same
-            report["refused"].append({"entry": row.get("entry"), "code": no.code, "message": no.text})
+    for rows, take, name in zip(lists, (_take_rescued, _take_rescued_hand), ("entry", "category")):
+        for before, row in zip([{}, *rows], rows):
+            try:
+                report["taken" if take(site, judge, row, before) else "known"].append(row[name])
+            except Refused as no:  # the other rows count all the same
+                report["refused"].append({name: row.get(name), "code": no.code, "message": no.text})
     return Answer({"judge": judge} | report)
 
 
@@ -7956,8 +7957,7 @@ def _take_rescued(site: Site, judge: str, row: Mapping, before: Mapping) -> bool
         raise no_such("entry", number)
     if row.get("at") != entry.at:
         raise Refused("other_contest", f"Entry {number} is another one in this contest.", 409)
-    if not isinstance(id_, str) or not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", id_):
-        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+    _check_rescued_id(id_)
     now = newest_sheet(site.state, number, judge)
     recusal = row.get("kind") == "recusal"
     if id_ in site.state.seen and row.get("answered") or (not recusal and _says(now, row)):
@@ -7966,20 +7966,51 @@ def _take_rescued(site: Site, judge: str, row: Mapping, before: Mapping) -> bool
         raise Refused("conflict", f"Entry {number} was judged on another device in between.", 409)
     kind = RecuseJudge if recusal else GiveSheet
     form = {"recused": row.get("recused")} if recusal else form | {"base": _rescued_base(site, row, before, now)}
+    return _submit_rescued(site, judge, id_, kind, form, {"entry": number})
+
+
+def _take_rescued_hand(site: Site, judge: str, row: Mapping, before: Mapping) -> bool:
+    """Whether a row of tokens or of a ranking was news. A draft is refused like any order that is not whole."""
+    category, id_, at = row.get("category"), row.get("id"), row.get("at")
+    if not isinstance(category, str) or category not in site.state.categories:
+        raise no_such("category", category)
+    entries = {str(number): entry for number, entry in site.state.entries.items()}
+    if not isinstance(at, dict) or any(number not in entries or entries[number].at != when for number, when in at.items()):
+        raise Refused("other_contest", "Its entries are others in this contest.", 409)
+    _check_rescued_id(id_)
+    now = newest_hand(site.state, category, judge)
+    if id_ in site.state.seen and row.get("answered") or _says(now, row):
+        return False
+    name = site.state.categories[category].name
+    if row.get("conflict"):
+        raise Refused("conflict", f"{name} was judged on another device in between.", 409)
+    kind, field = (GiveRanking, "order") if row.get("method") == "ranking" else (GiveTokens, "entries")
+    form = {field: row.get("entries"), "base": _rescued_base(site, row, before, now)}
+    return _submit_rescued(site, judge, id_, kind, form, {"category": category})
+
+
+def _check_rescued_id(id_) -> None:
+    if not isinstance(id_, str) or not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", id_):
+        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+
+
+def _submit_rescued(site: Site, judge: str, id_: str, kind: type[Command], form: Mapping, about: Mapping) -> bool:
     asked = Ask(Who("judge", judge, judge), id=id_)
-    command = site.command(kind, asked, **_filled(kind, form, {"entry": number, "judge": judge}))
+    command = site.command(kind, asked, **_filled(kind, form, {**about, "judge": judge}))
     return site.desk.submit(dataclasses.replace(command, by=f"rescue:{judge}")).new
 
 
-def _says(sheet, row: Mapping) -> bool:
-    """Whether a sheet has the marks and the note of a row."""
-    return sheet is not None and dict(sheet.marks) == row.get("marks") and sheet.note == row.get("note", "")
+def _says(given, row: Mapping) -> bool:
+    """Whether a sheet has the marks and the note of a row, or a hand its entries."""
+    if given is None or isinstance(given, Hand):
+        return given is not None and list(given.entries) == row.get("entries")
+    return dict(given.marks) == row.get("marks") and given.note == row.get("note", "")
 
 
 def _rescued_base(site: Site, row: Mapping, before: Mapping, now) -> int | None:
-    """The sheet that a row may replace.
+    """The sheet or hand that a row may replace.
 
-    As the phone would say it; behind another row of the same entry, what that one says; and where a backup was restored
+    As the phone would say it; behind another row of the same entry or category, what that one says; and where a backup was restored
     since, any sheet that the judge had seen: it is an old one.
     """
     base, over = row.get("base"), row.get("over")
@@ -8543,7 +8574,7 @@ def judge_shell(here: Path) -> tuple[str, Mapping[str, str]]:
     The files are found as a browser finds them: what a module imports, what a style sheet names.
     """
     words = [f"/static/words/{path.name}" for path in sorted((here / "static" / "words").glob("*.json"))]
-    waiting = [f"/static/{name}" for name in ("judge.js", "theme.js", "icon.svg", "tokens.css", "base.css", "judge.css")] + words
+    waiting = [f"/static/{name}" for name in ("judge.js", "theme.js", "icon.svg", "tokens.css", "base.css", "judge.css", "judge/hands.css")] + words
     found: dict[str, str] = {}
     while waiting:
         path = waiting.pop()

@@ -1216,7 +1216,7 @@ def test_a_judge_sees_no_hand_and_no_vote_but_the_own():
     state = vote(do(state, app.CallRunOff, category="sleeve", entries=[101, 102, 103]), "j2", 102)
     assert view(state, "judge:j1", "hand", ("sleeve", "j1"))["entries"] == [101] and view(state, "judge:j1", "hand", ("sleeve", "j2")) is None
     assert view(state, "judge:j1", "run_off", "r1") == {
-        "id": "r1", "category": "sleeve", "entries": [101, 102, 103], "closed": False, "votes": True, "choice": None, "waiting": 2}
+        "id": "r1", "category": "sleeve", "entries": [101, 102, 103], "closed": False, "may_vote": True, "choice": None, "waiting": 2}
     assert view(state, "judge:j2", "run_off", "r1") | {"choice": None} == view(state, "judge:j1", "run_off", "r1"), "how many, not who"
     assert view(state, "judge:j2", "run_off", "r1")["choice"] == 102
     assert view(state, "admin", "run_off", "r1")["votes"] == {"j2": 102} and view(state, "admin", "run_off", "r1")["voters"] == ["j1", "j2", "j3"]
@@ -1229,8 +1229,8 @@ def test_a_run_off_is_for_the_judges_of_its_category_and_whoever_is_recused_is_t
     order = command(app.RecuseJudge, entry=101, judge="j1", recused=True, reason="")
     after, fact = done(state, order)
     told = {c: [m["d"]["run_off"] for m in messages if "run_off" in m["d"]] for c, messages in frames(state, after, fact).items()}
-    assert view(state, "judge:j1", "run_off", "r1")["votes"] and not view(after, "judge:j1", "run_off", "r1")["votes"]
-    assert [(r["votes"], r["waiting"]) for r in told["judge:j1"] + told["judge:j2"]] == [(False, 2), (True, 2)]
+    assert view(state, "judge:j1", "run_off", "r1")["may_vote"] and not view(after, "judge:j1", "run_off", "r1")["may_vote"]
+    assert [(r["may_vote"], r["waiting"]) for r in told["judge:j1"] + told["judge:j2"]] == [(False, 2), (True, 2)]
     assert view(after, "judge:j4", "run_off", "r1") is None, "the desk"
     assert view(do(after, app.RevokeJudge, judge="j1"), "judge:j1", "run_off", "r1") is None
 

@@ -807,7 +807,7 @@ def test_a_run_off_goes_from_the_call_to_the_place_it_decides(house):
     run_off = house.call(category, entries[:2])
     for person in (house.ana, house.ben):
         mine = next(r for r in house.state(person)["run_offs"] if r["id"] == run_off)
-        assert mine == {"id": run_off, "category": category, "entries": entries[:2], "closed": False, "votes": True, "choice": None,
+        assert mine == {"id": run_off, "category": category, "entries": entries[:2], "closed": False, "may_vote": True, "choice": None,
                         "waiting": mine["waiting"]}
         house.ok(person.put(f"/api/run-offs/{run_off}", {"choice": entries[1]}))
     voted = next(r for r in house.state()["run_offs"] if r["id"] == run_off)

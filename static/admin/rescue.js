@@ -38,7 +38,7 @@ function Rescue({ content }) {
   const name = store().judge(content.judge.id)?.name ?? content.judge.name ?? content.judge.id;
   return html`<${Dialog} title=${t("admin.rescue-title", { name })}>
     ${report.value ? html`<${Report} report=${report.value} /><${Foot} />` : html`
-      <p>${t("admin.rescue-text", { n: new Set(content.sheets.map((row) => row.entry)).size, contest: content.contest?.name ?? "", made: moment(Date.parse(content.made) || 0) })}</p>
+      <p>${t("admin.rescue-text", { n: new Set([...content.sheets.map((row) => row.entry), ...(content.hands ?? []).map((row) => row.category)]).size, contest: content.contest?.name ?? "", made: moment(Date.parse(content.made) || 0) })}</p>
       <p class="muted">${t("admin.rescue-once")}</p>
       <${Problem} of=${action.problem} />
       <div class="dialog-foot"><button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
@@ -48,25 +48,31 @@ function Rescue({ content }) {
 const Foot = () => html`<div class="dialog-foot"><button type="button" class="button" data-first onClick=${close}>${t("common.close")}</button></div>`;
 
 /** In pieces that a request may hold; the rows of one entry stay together. */
-async function sendAll({ judge, sheets }) {
+async function sendAll({ judge, sheets, hands = [] }) {
   const whole = { taken: [], known: [], refused: [] };
+  const take = async (rows) => {
+    const answer = await send("POST", "/api/rescue", { judge: { id: judge.id }, ...rows }, { timeout: 120_000 });
+    for (const kind of Object.keys(whole)) whole[kind].push(...answer[kind]);
+  };
   for (let from = 0; from < sheets.length;) {
     let to = Math.min(from + ROWS, sheets.length);
     while (to < sheets.length && sheets[to].entry === sheets[to - 1].entry) to++;
-    const answer = await send("POST", "/api/rescue", { judge: { id: judge.id }, sheets: sheets.slice(from, to) }, { timeout: 120_000 });
-    for (const kind of Object.keys(whole)) whole[kind].push(...answer[kind]);
+    await take({ sheets: sheets.slice(from, to) });
     from = to;
   }
+  if (hands.length) await take({ sheets: [], hands });      // one or two a category
   return whole;
 }
 
 function Report({ report }) {
   const { taken, known, refused } = report;
   const once = (list) => [...new Set(list)];
-  const line = (kind, list) => list.length > 0 && html`<p data-report=${kind}>${t(`admin.rescue-${kind}`, { n: list.length })} <span class="muted">${list.join(", ")}</span></p>`;
+  const why = (code, message) => (has(`rescue.${code}`) ? t(`rescue.${code}`) : say({ code, message }));
+  const named = (about) => (typeof about === "string" ? store().category(about)?.name ?? about : about);
+  const line = (kind, list) => list.length > 0 && html`<p data-report=${kind}>${t(`admin.rescue-${kind}`, { n: list.length })} <span class="muted">${list.map(named).join(", ")}</span></p>`;
   return html`<div class="rescue-report">
     ${line("taken", once(taken))}${line("known", once(known).filter((n) => !taken.includes(n)))}
     ${refused.length > 0 && html`<p data-report="refused">${t("admin.rescue-refused", { n: refused.length })}</p>
-      <ul class="ask-list">${refused.map(({ entry, code, message }, at) => html`<li key=${at} data-refused=${code}>${t("admin.rescue-row", { number: entry ?? "?", reason: has(`rescue.${code}`) ? t(`rescue.${code}`) : say({ code, message }) })}</li>`)}</ul>`}
+      <ul class="ask-list">${refused.map(({ entry, category, code, message }, at) => html`<li key=${at} data-refused=${code}>${category ? `${named(category)}: ${why(code, message)}` : t("admin.rescue-row", { number: entry ?? "?", reason: why(code, message) })}</li>`)}</ul>`}
     ${!taken.length && !refused.length && !known.length && html`<p>${t("admin.rescue-empty")}</p>`}</div>`;
 }

@@ -71,7 +71,8 @@ function Picture({ photo, alt }) {
     </span>`;
 }
 
-export function Photo({ entry }) {
+/** `children` stand on the photo, top left. */
+export function Photo({ entry, children }) {
   const photos = photosOf(entry);
   const [shown, setShown] = useState(0);
   const [open, setOpen] = useState(false);
@@ -97,6 +98,7 @@ export function Photo({ entry }) {
           <button type="button" class="photo-zoom" data-zoom aria-label=${t("judge.zoom")} onClick=${() => setOpen(true)}>${icon("maximize-2")}</button>`}
         <h2 class="number photo-number" data-number tabindex="-1"><span class="visually-hidden">${t("judge.entry-word")} </span>${entry.number}</h2>
       </div>
+      ${children && html`<div class="photo-over">${children}</div>`}
       ${open && photos[shown] && html`<${Zoom} photo=${photos[shown]} alt=${alt(shown)} number=${entry.number} onClose=${() => setOpen(false)} />`}
     </figure>`;
 }

@@ -1,7 +1,7 @@
 // One entry's marks: a row per criterion, with minus, slider, plus and a value that can be typed.
 import { html, useRef, useState, icon } from "/static/ui.js";
 import { t, number as inWords } from "/static/words.js";
-import { mark, recuse, sheetOf } from "/static/judge/model.js";
+import { mark, mayLift, recuse, sheetOf } from "/static/judge/model.js";
 
 const DRAG_PX = 6;      // less is a tap
 const TYPING_MS = 1200; // "1" and "0" within this are a 10
@@ -34,11 +34,12 @@ export function Sheet({ entry, category, locked }) {
 }
 
 function Recused({ entry, locked }) {
+  const own = mayLift(entry.number);
   return html`
-    <div class="recused" data-recused>
-      <h3>${t("judge.recused")}</h3>
-      <p>${t("judge.recused-text", { number: entry.number })}</p>
-      ${!locked && html`<button type="button" class="button" data-unrecuse onClick=${() => recuse(entry, false)}>${t("judge.unrecuse")}</button>`}
+    <div class="recused" data-recused=${own ? "own" : "organiser"}>
+      <h3>${t(own ? "judge.recused" : "judge.recused-organiser")}</h3>
+      <p>${t(own ? "judge.recused-text" : "judge.recused-organiser-text", { number: entry.number })}</p>
+      ${!locked && own && html`<button type="button" class="button" data-unrecuse onClick=${() => recuse(entry, false)}>${t("judge.unrecuse")}</button>`}
     </div>`;
 }
 
