@@ -100,6 +100,7 @@ async function change(screen, { still, cut }) {
   const place = next instanceof Place;
   if (next) {
     next.element.setAttribute("data-coming", "");
+    next.element.toggleAttribute("data-hung", still);
     root.append(next.element);
     if (place && screen.phase === "ink") {
       if (still) await next.ink(screen, { still });

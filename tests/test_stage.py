@@ -206,7 +206,7 @@ def test_two_hosts_bring_a_category_over_the_stage(hall, page_at, photo):
     row = lambda phone, number: phone.locator(f".queue-row[data-entry='{number}']")
     one.locator("[data-key=call-all]").click()
     for phone in (one, other):
-        expect(row(phone, line[-1]).locator(".queue-state")).to_have_text("Called once")
+        expect(row(phone, line[-1]).locator(".queue-stands")).to_have_text("Called once")
         expect(phone.locator("[data-key=call-all]")).to_have_text("Call the category, 2nd time")
     expect(mine.locator("[data-state]")).to_have_text("Your category is called")
     row(other, line[-1]).locator("summary").click()
@@ -218,7 +218,7 @@ def test_two_hosts_bring_a_category_over_the_stage(hall, page_at, photo):
         expect(screen.locator(".scene:not([data-going]):not([data-coming]) .stage-number [aria-hidden]")).to_have_text(str(number))
         expect(screen.locator(".scene:not([data-going]):not([data-coming]) .stage-next")).to_have_text(f"Next: {line[at + 1]}")
         expect(other.locator(".queue-now")).to_have_text(f"Entry {number} on stage")
-    expect(row(other, line[0]).locator(".queue-state")).to_have_text("Has been on stage")
+    expect(row(other, line[0]).locator(".queue-stands")).to_have_text("Has been on stage")
     assert "Ōtani" not in screen.content() and hall.state(hall.seat("黒田"))["stage"] == {"entry": line[1], "follow": True, "next": line[2]}
     one.get_by_label("Judges' phones follow the stage").uncheck()
     expect(other.get_by_label("Judges' phones follow the stage")).not_to_be_checked()
@@ -227,7 +227,7 @@ def test_two_hosts_bring_a_category_over_the_stage(hall, page_at, photo):
     absent.get_by_role("button", name="Not here").click()
     assert hall.state()["entries"][0] and not [e for e in told(hall, "EntryStateChanged") if e == {"entry": line[2], "state": "no-show"}]
     absent.get_by_role("button", name="really not here").click()
-    expect(absent.locator(".queue-state")).to_have_text("Did not show up")
+    expect(absent.locator(".queue-stands")).to_have_text("Did not show up")
     expect(absent.get_by_text("The desk can bring this entry back.")).to_be_visible()
     expect(absent.get_by_role("button")).to_have_count(0)
     one.locator("[data-key=back]").click()

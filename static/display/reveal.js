@@ -7,6 +7,9 @@ import { drawings } from "./rehearsal.js";
 // Host-paced, the stencil stands until Next. When the names are asked for straight away it stands this long by itself.
 const STENCIL_MS = 2500;
 
+// Scripts whose letters stand taller and hang lower than the line of the Latin face.
+const TALL = /[^\u0000-\u024F\u0300-\u036F\u1E00-\u1EFF\u2000-\u206F]/u;
+
 const rungs = (pairs, lines) => pairs.map(([name, by]) => ({ "--name": name, "--by": by, "--name-lines": lines[0], "--by-lines": lines[1] }));
 const WHOLE = [99, 99];
 const ONE = [...rungs([[112, 44], [96, 44], [84, 44], [72, 40], [64, 40], [56, 36], [48, 36], [40, 36]], WHOLE), ...rungs([[40, 36]], [6, 3]), ...rungs([[40, 36]], [4, 2])];
@@ -47,7 +50,7 @@ function byline(winner) {
 function words(winner) {
   const name = winner.collector?.trim() || t("display.entry", { number: winner.number });
   return make("div", { class: "winner" },
-    make("h2", { class: "winner-name", "data-fit": true, dir: "auto", text: name }),
+    make("h2", { class: "winner-name", "data-fit": true, "data-tall": TALL.test(name), dir: "auto", text: name }),
     make("p", { class: "winner-by", text: byline(winner) }),
     winner.score != null && make("p", { class: "winner-score", text: typeof winner.score === "number" ? figure(winner.score, 2) : winner.score }));
 }

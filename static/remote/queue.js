@@ -131,7 +131,7 @@ class Row {
     this.number = number;
     this.photo = make("img", { class: "queue-photo", alt: "", loading: "lazy" });
     this.name = make("strong", { class: "queue-name", dir: "auto" });
-    this.state = make("span", { class: "queue-state" });
+    this.state = make("span", { class: "queue-stands" });
     this.chip = make("span", { class: "queue-chip" });
     this.call = key("call", "", () => send([[path("call"), { call: Math.min(CALLS, this.calls + 1) }]]));
     this.stage = key("stage", "", () => queue.put(number));
@@ -141,7 +141,7 @@ class Row {
     put(this.stage, t("remote.stage"));
     put(this.back, t("remote.line-back"));
     this.element = make("li", { class: "queue-row", "data-entry": number }, make("details", { name: "queue" },
-      make("summary", {}, make("span", { class: "queue-number", text: number }), this.photo, make("span", { class: "queue-words" }, this.name, this.state), this.chip),
+      make("summary", {}, make("span", { class: "queue-number", text: number }), this.photo, make("span", { class: "queue-words" }, this.name, make("span", { class: "queue-state" }, this.chip, this.state))),
       make("div", { class: "queue-keys" }, this.call, this.stage, this.absent, this.back, this.note)));
     this.organises = () => store.me.role === "admin";
   }
