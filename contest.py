@@ -3309,7 +3309,7 @@ def trail(state: State, category: str, facts: Iterable[Fact]) -> list[dict]:
             if isinstance(event, CategoryMerged):
                 where |= dict.fromkeys(event.entries, event.into)
             if isinstance(event, CategoryAdded) and concerned:  # one of the same name that was deleted is another category
-                story, last = [], {}
+                story, last = [told for told in story if told and told["what"] == "judge_invited"], {}
             if concerned and type(event).__name__ not in _NOT_TOLD:
                 _tell(story, last, fact, event)
     return [told for told in story if told]

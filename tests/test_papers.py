@@ -186,6 +186,10 @@ def test_the_story_is_the_categorys_own_and_follows_an_entry_that_moved():
     it.do(contest.SetEntryState, "desk:j9", entry=101, state="checked-in", reason="")
     it.do(contest.SetScreen, mode="black", text="")
     here, there = (trail(it.state, name, it.facts) for name in ("sleeve", "other"))
+    late = Book(it.state)
+    late.facts = list(it.facts)
+    late.do(contest.AddCategory, fields={"name": "New"})
+    assert [t["what"] for t in trail(late.state, "new", late.facts)] == ["judge_invited"] * 3 + ["category_added"], "who was there before judges it too"
     assert ("entry_moved", 102) in [(t["what"], t.get("entry")) for t in here], "it says that one left"
     assert [(t["what"], t.get("entry")) for t in there if t.get("entry")] == [("entry_submitted", 102), ("entry_moved", 102), ("entry_state_changed", 102)]
     assert ("entry_state_changed", 102) not in [(t["what"], t.get("entry")) for t in here]
@@ -530,3 +534,71 @@ def test_sheets_are_typed_in_by_keyboard_and_marked_so(desk, page_at, look):  # 
     expect(page.locator("[data-problem]")).to_contain_text("from 1 to 10")
     assert len(desk.state()["sheets"]) == before, "nothing that was refused has changed anything"
     right(look(page, "admin-typing", [PHONE, LAPTOP], CROSSED))
+
+
+def test_tokens_are_typed_in_and_a_judge_who_changed_something_meanwhile_is_not_run_over(running, page_at):
+    tokens, numbers = running.category("judging", entries=3, method="tokens")
+    points, (first, _) = running.category("judging", entries=2)
+    page = page_at(*LAPTOP, http=running.admin, errors=["409"])
+    page.goto(f"{running.server.url}/admin#typing/{tokens}/{running.ana_id}")
+    field, problem = page.locator("#typing-hand"), page.locator("[data-problem]")
+
+    def hand() -> dict:
+        return next(h for h in running.state()["hands"] if h["category"] == tokens and h["judge"] == running.ana_id)
+    field.fill(f"{numbers[0]}, {numbers[2]}")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-typing=hand] [data-from=paper]")).to_have_text("typed by the organiser")
+    assert hand()["by"] == "admin" and hand()["entries"] == [numbers[0], numbers[2]]
+    field.fill(str(numbers[1]))
+    running.ok(running.ana.put(f"/api/tokens/{tokens}", {"entries": [numbers[2]], "base": hand()["seq"]}))
+    page.keyboard.press("Enter")
+    expect(problem).to_contain_text("has changed this in the meantime")
+    expect(field).to_have_value(str(numbers[2]))
+    assert hand()["by"] == f"judge:{running.ana_id}", "what the judge gave stands"
+    field.fill(f"{numbers[1]} 99999")
+    page.keyboard.press("Enter")
+    expect(problem).to_contain_text("There is no entry 99999")
+
+    running.ok(running.ana.put(f"/api/sheets/{first}", {"marks": {"technique": 6}, "base": None}))
+    page.goto(f"{running.server.url}/admin#typing/{points}/{running.ana_id}")
+    expect(page.locator("#typing-n")).to_have_value(str(first))
+    expect(page.locator("[data-replaces]")).to_contain_text("came from the judge's phone")
+    seen = next(s for s in running.state()["sheets"] if s["entry"] == first)
+    running.ok(running.ana.put(f"/api/sheets/{first}", {"marks": {"technique": 7}, "base": seen["seq"]}))
+    page.locator("[data-criterion=technique]").fill("9")
+    page.keyboard.press("Enter")
+    expect(problem).to_contain_text("has changed this in the meantime")
+    expect(page.locator("[data-criterion=technique]")).to_have_value("7")
+    assert next(s for s in running.state()["sheets"] if s["entry"] == first)["marks"] == {"technique": 7}
+
+
+def test_an_entrant_reads_the_own_marks_as_soon_as_they_are_announced(running, page_at, look):  # noqa: F811
+    category, _ = running.category("open")
+    sent = running.ok(running.submit(category=category), 201)
+    number = sent["entry"]["number"]
+    running.bring(category, "judging", [number])
+    given = dict(zip((key for key, _ in contest.DEFAULT_CRITERIA), (9, 8.5, 7, 6, 5)))
+    running.ok(running.ben.put(f"/api/sheets/{number}", {"marks": given, "base": None, "note": "never shown"}))
+    running.ok(running.admin.post(f"/api/categories/{category}/close"))
+    running.decide(category, [[number]])
+    running.ok(running.admin.patch("/api/contest", {"sheets_open": True}))
+    page = page_at(360, 640, locale="de", reduced_motion="reduce")
+    page.goto(f"{running.server.url}/mine/{sent['mine'].rpartition('/')[2]}")
+    page.locator("[data-entry]:not([hidden])").wait_for()
+    expect(page.locator("[data-marks]")).to_be_hidden()
+    running.ok(running.admin.post(f"/api/categories/{category}/announce"))
+    expect(page.locator("[data-marks] tbody td")).to_have_text(["9", "8,5", "7", "6", "5"])
+    expect(page.locator("[data-marks] thead th")).to_have_text(["Kriterium", "Jury 1"])
+    right(look(page, "mine-marks", [(360, 640)]))
+    running.ok(running.admin.patch("/api/contest", {"sheets_open": False}))
+    expect(page.locator("[data-marks]")).to_be_hidden()
+
+
+def test_the_papers_fit_a_small_phone_in_german(desk, page_at, look):  # noqa: F811
+    page, found = page_at(360, 640, http=desk.admin, locale="de", reduced_motion="reduce"), []
+    for paper in (f"sheets/{desk.judged}", f"decided/{desk.judged}", "certificates", "script", "awards", "files"):
+        opened(page, desk, paper).wait_for_load_state("networkidle")
+        if paper.startswith("decided"):
+            page.locator("[data-part=story]").wait_for()
+        found += look(page, f"papers-de-{paper.partition('/')[0]}", [(360, 640)], CROSSED)
+    right(found)
