@@ -3063,7 +3063,8 @@ def _winner(state: State, decision: Decision, number: int) -> dict:
     seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and is_shown(entry) else None
     complete = decision.step >= len(decision.places)
     if complete and state.categories[decision.category].show_scores and str(number) in decision.scores:
-        seen["score"] = decision.scores[str(number)]
+        counted = "votes" if state.categories[decision.category].method == "choice" else "score"
+        seen[counted] = decision.scores[str(number)]
     return seen
 
 

@@ -8,11 +8,12 @@ import Judges from "/static/admin/judges.js";
 import Scores from "/static/admin/scores.js";
 import Reveal from "/static/admin/reveal.js";
 import Results from "/static/admin/results.js";
+import Choice from "/static/admin/choice.js";
 import Settings from "/static/admin/settings.js";
 import Typing from "/static/admin/typing.js";
 
-const SHOWN = { now: Now, entries: Entries, judges: Judges, scores: Scores, reveal: Reveal, results: Results, settings: Settings, typing: Typing };
-const ICONS = { now: "clock", entries: "image", judges: "users", scores: "list-checks", reveal: "monitor", results: "trophy", settings: "settings" };
+const SHOWN = { now: Now, entries: Entries, judges: Judges, scores: Scores, reveal: Reveal, results: Results, choice: Choice, settings: Settings, typing: Typing };
+const ICONS = { now: "clock", entries: "image", judges: "users", scores: "list-checks", reveal: "monitor", results: "trophy", choice: "qr-code", settings: "settings" };
 
 function Rail() {
   const { section } = route.value;

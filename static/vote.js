@@ -60,22 +60,24 @@ async function lookAt() {
   const before = ballot.voteOf(which());
   if (before?.category) category = before.category;
   if (before && !before.sent) return send();
+  if (before?.epoch === store().epoch && (!before.entry || store().entry(before.entry))) return draw();
   try {
     const found = await ballot.look(which());
     if (asked !== looking) return;
     category = found.category;
     looking = JSON.stringify(which());
-    if (before) return send();          // the server was restored from a backup, or the entry went out: it is told once more
+    if (before) return send();          // the server was restored from a backup: it is told once more
   } catch (refused) {
     if (refused.status === undefined) {          // no answer: the page shows what it has, and asks again
       looking = null;
       if (!category && choices().length === 1) category = choices()[0].id;
       setTimeout(settle, 3000);
     }
-    else if (!(before && ["code_used", "device_used"].includes(refused.code))) {
+    else if (before && ["code_used", "device_used"].includes(refused.code)) ballot.note(which(), { ...before, epoch: store().epoch });
+    else {
       problem = say(refused);
       if (code) { askCode = true; code = ""; ballot.setCode(""); }
-      else ballot.note(which(), { entry: null, category, sent: true });      // this device has voted, for what it does not know
+      else ballot.note(which(), { entry: null, category, sent: true, epoch: store().epoch });      // this device has voted, for what it does not know
     }
   }
   draw();
@@ -124,7 +126,7 @@ find("back").addEventListener("click", () => find("ask").close());
 find("ask").addEventListener("close", () => { document.querySelector(`[data-entry="${chosen}"]`)?.focus(); });
 find("do").addEventListener("click", () => {
   problem = "";
-  ballot.begin(which(), chosen, category);
+  ballot.begin(which(), chosen, category, store().epoch);
   find("ask").close();
   send();
 });
@@ -140,7 +142,7 @@ async function send() {
     problem = say(refused);
     looking = null;
     if (["no_such_code", "code_revoked", "code_used"].includes(refused.code)) { askCode = true; code = ""; ballot.setCode(""); }
-    if (refused.code === "device_used") ballot.note(which(), { entry: null, category, sent: true });
+    if (refused.code === "device_used") ballot.note(which(), { entry: null, category, sent: true, epoch: store().epoch });
   }
   sending = "";
   draw();

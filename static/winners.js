@@ -28,7 +28,7 @@ function frame({ width, height }, ...children) {
 const wearer = (winner) => winner.collector || t("common.entry", { number: winner.number });
 
 function card(place, winner, shared) {
-  const { number, title, photo, score } = winner;
+  const { number, title, photo, score, votes } = winner;
   const name = wearer(winner);
   return make("li", { class: "winner", "data-entry": number },
     make("p", { class: `winner-place winner-place-${place}` }, make("b", { "aria-hidden": "true" }, String(place)), shared ? t("winners.shared", { place: placeWords(place) }) : placeWords(place)),
@@ -40,6 +40,7 @@ function card(place, winner, shared) {
     make("h3", { class: `gothic winner-name${name.length > 40 ? " winner-name-long" : ""}`, dir: "auto" }, name),
     made(winner) ? make("p", { dir: "auto" }, made(winner)) : null,
     title ? make("p", { class: "muted", dir: "auto" }, title) : null,
+    votes == null ? null : make("p", { class: "winner-score" }, t("winners.votes", { n: votes })),
     score == null ? null : make("p", { class: "winner-score" }, t("winners.score", { score: inFigures(score) })));
 }
 
@@ -65,9 +66,15 @@ function shown(store, category) {
   return { name: category.name, top: flat.filter(({ place }) => place <= 3), rest: [...flat.filter(({ place }) => place > 3), ...others] };
 }
 
+/** One vote a phone is a weak vote: the results say so. */
+function weak(id) {
+  const { method, ballots } = live.store.category(id);
+  return method === "choice" && ballots === "devices" ? make("p", { class: "muted", "data-weak": "" }, t("winners.weak")) : null;
+}
+
 function section(id, { name, top, rest: rows }) {
   return make("section", { class: "winners-category", "data-category": id, "aria-labelledby": `category-${id}` },
-    make("h2", { class: "gothic", dir: "auto", id: `category-${id}` }, name),
+    make("h2", { class: "gothic", dir: "auto", id: `category-${id}` }, name), weak(id),
     top.length ? make("ol", { class: "winners-places" }, top.map((winner) => card(winner.place, winner, winner.shared))) : make("p", { class: "winners-none" }, t("place.none")),
     rows.length ? rest(rows) : null);
 }
@@ -84,7 +91,7 @@ function draw(store) {
   if (!parts.length) parts.push(make("p", { class: "winners-none" }, t("winners.none")));
   if (coming.length) {
     parts.push(make("section", { class: "winners-coming" }, make("h2", {}, t("winners.coming")),
-      make("ul", { class: "table" }, coming.map(({ name, state }) => make("li", {}, make("span", { dir: "auto" }, name), " ", make("span", { class: "muted" }, t(`category-state.${state}`)))))));
+      make("ul", { class: "table" }, coming.map(({ name, state, method }) => make("li", {}, make("span", { dir: "auto" }, name), " ", make("span", { class: "muted" }, t(`${method === "choice" ? "choice" : "category"}-state.${state}`)))))));
   }
   // Only what differs is moved: a replaced photo would flash, and a reader would lose the place.
   parts.forEach((part, i) => { if (root.children[i] !== part) root.insertBefore(part, root.children[i] ?? null); });

@@ -6,15 +6,19 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 import contest as app
 from contest import CODE_LETTERS, Refused, Secret, category_standings, frames, view
 from tests import demos
 from tests.contests import command, contest, do, done, enter
+from tests.demos import Demo
 from tests.server import Server
+from tests.test_pages import CROSSED, LAPTOP, PHONE, look, right  # noqa: F401
 from tests.test_web import House
 
 BATCH = "K7QM3XW"
+NARROW = (360, 640)
 
 
 def refused(state, kind, by="admin", /, **values) -> str:
@@ -310,7 +314,7 @@ def test_the_winner_is_named_by_the_reveal_with_the_votes_and_nobody_else_is():
     state, fact = done(state, command(app.StepReveal, "host:j9", category="hall", step=1, phase="ink"))
     assert state.categories["hall"].state == "announced"
     winner = view(state, "public", "winners", "hall")["places"][0]["entries"][0]
-    assert (winner["number"], winner["collector"], winner["score"]) == (101, "Zoë 0", 2)
+    assert (winner["number"], winner["collector"], winner["votes"]) == (101, "Zoë 0", 2) and "score" not in winner
     heard = [message["d"] for message in frames(before, state, fact)["public"]]
     assert [d["entry"]["number"] for d in heard if "entry" in d] == [101]
     assert "collector" not in view(state, "public", "entry", 102)
@@ -519,7 +523,7 @@ def test_nobody_is_sent_who_is_ahead_before_the_announcement_and_then_the_winner
     house.ok(house.host.post("/api/reveal", {"category": booth.id, "step": 0}))
     house.ok(house.host.post("/api/reveal", {"category": booth.id, "step": 1}))
     winner = next(w for w in house.ok(house.nobody.get("/api/winners"))["winners"] if w["category"] == booth.id)["places"][0]["entries"][0]
-    assert (winner["number"], winner["score"], winner["collector"]) == (second, 3, "Ada")
+    assert (winner["number"], winner["votes"], winner["collector"]) == (second, 3, "Ada")
     named = {e["number"] for e in house.state(house.nobody)["entries"] if "collector" in e} & set(booth.numbers)
     assert named == {second}
     for socket in sockets.values():
@@ -536,3 +540,137 @@ def test_votes_and_codes_outlive_a_kill(server):
     house.ok(booth.vote(booth.codes[0], booth.numbers[0], id="vote-before-the-kill"))
     assert booth.vote(booth.codes[0], booth.numbers[0]).code == "code_used"
     assert [one["code"] for one in booth.printed()["codes"]] == booth.codes and booth.known()["votes"] == 1
+
+
+# In Chromium.
+
+@pytest.mark.seconds(150)
+def test_the_hall_votes_by_its_cards_and_the_winner_stands_among_the_winners(server, tmp_path, page_at, look, shot):  # noqa: F811
+    demo = Demo(server(demos.copy(tmp_path / "hall" / "data")))
+    desk = page_at(*LAPTOP, http=demo.admin)
+    desk.goto(demo.url + "/admin#choice")
+    found = look(desk, "admin-choice-first", [PHONE], CROSSED)
+    desk.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
+    desk.fill("#choice-name", "Hall of Fame")
+    desk.click("[data-do=save-choice]")
+    desk.click("[data-next=open]")
+    expect(desk.locator("dialog .ask-list")).to_contain_text("nobody can vote")      # opened without codes: it asks
+    desk.click("dialog .button-quiet >> text=Cancel")
+    desk.fill("[data-count]", "30")
+    desk.click("[data-do=make-codes]")
+    codes = printed(desk, shot)
+    desk.click("[data-next=open]")
+    expect(desk.locator("[data-next=judging]")).to_be_visible()
+    choice = next(one["id"] for one in demo.state()["categories"] if one["method"] == "choice")
+
+    phone = page_at(*PHONE, locale="de-DE")
+    phone.goto(f"{demo.url}/vote#{codes[0]}")
+    phone.click("[data-entry='103']")
+    found += look(phone, "vote-ask", [PHONE, NARROW], CROSSED)
+    phone.click("[data-do]")
+    expect(phone.locator("[data-view=done]")).to_be_visible()
+    assert codes[0] not in phone.url and [(e["category"], e["entry"]) for e in votes(demo)] == [(choice, 103)]
+    found += look(phone, "vote-done", [NARROW], CROSSED)
+    phone.reload()
+    expect(phone.locator("[data-view=done] [data-number]")).to_have_text("103")
+
+    second = page_at(*PHONE, errors=["409", "ERR_", "WebSocket"])
+    second.goto(f"{demo.url}/vote#{codes[0]}")                   # the card lay on the floor
+    expect(second.locator("[data-code-error]")).to_have_text("This code has already voted.")
+    found += look(second, "vote-code", [NARROW], CROSSED)
+    second.fill("#code", codes[1].lower().replace("-", ""))
+    second.click("[data-code-go]")
+    found += look(second, "vote-choose", [PHONE, NARROW, LAPTOP], CROSSED)
+    second.fill("[data-find]", "104")
+    second.click("[data-entry='104']")
+    second.context.set_offline(True)
+    second.click("[data-do]")
+    expect(second.locator("[data-view=sending]")).to_be_visible()
+    found += look(second, "vote-sending", [PHONE], CROSSED)
+    assert len(votes(demo)) == 1
+    second.context.set_offline(False)
+    expect(second.locator("[data-view=done]")).to_be_visible()
+
+    third = page_at(*PHONE, errors=["ERR_"])
+    lost = []
+    third.route("**/api/choice", lambda route: lose_the_answer(route, lost))
+    third.goto(f"{demo.url}/vote#{codes[2]}")
+    third.click("[data-entry='103']")
+    third.click("[data-do]")
+    expect(third.locator("[data-view=done]")).to_be_visible()
+    assert lost and sorted(e["entry"] for e in votes(demo)) == [103, 103, 104]      # the one whose answer was lost counts once
+
+    expect(desk.locator("[data-votes]")).to_have_text("3")
+    found += look(desk, "admin-choice", [PHONE, LAPTOP], CROSSED)
+    desk.click("[data-next=judging]")
+    desk.click("[data-confirm]")
+    late = page_at(*PHONE)
+    late.goto(f"{demo.url}/vote#{codes[3]}")
+    expect(late.locator("[data-wait-title]")).to_have_text("The voting is closed")
+    desk.click("[data-next=closed]")
+    desk.click("[data-do=save-decision]")
+    expect(desk.locator("[data-next=decided]")).to_be_visible()
+    demo.do(f"/api/categories/{choice}/announce")
+    phone.goto(demo.url + "/winners")
+    winner = phone.locator(f"[data-category={choice}] [data-entry='103']")
+    expect(winner).to_contain_text("2 Stimmen")
+    assert next(e["collector"] for e in demo.state()["entries"] if e["number"] == 103) in winner.inner_text()
+    right(found)
+
+
+def votes(demo) -> list[dict]:
+    return demos.events(demo.server.data, "VoteCast")
+
+
+def lose_the_answer(route, lost: list) -> None:
+    """The first vote reaches the server, but its answer does not come back."""
+    if route.request.method == "PUT" and not lost:
+        lost.append(route.fetch())
+        route.abort()
+    else:
+        route.continue_()
+
+
+def printed(desk, shot) -> list[str]:
+    """Print the batch as the organiser does; returns the codes on the cards."""
+    desk.evaluate("() => { window.print = () => { window.cards = document.documentElement.dataset.print; }; }")
+    desk.click("[data-do=print-codes]")
+    desk.wait_for_function("() => window.cards === 'codes'")
+    desk.evaluate("() => { document.documentElement.dataset.print = 'codes'; }")
+    desk.set_viewport_size({"width": 794, "height": 1123})
+    desk.emulate_media(media="print")
+    cards = desk.locator(".code-card")
+    expect(cards.first).to_be_visible()
+    assert desk.locator(".admin-main > :not(.codes):visible").count() == 0
+    cut = desk.evaluate("() => [...document.querySelectorAll('.code-card *')].filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map((e) => e.className)")
+    assert cut == [], cut
+    shot(desk, "codes-print")
+    found = desk.locator(".code-code").all_inner_texts()
+    assert len(found) == 30 and desk.locator(".codes-page").count() == 2
+    desk.emulate_media(media="screen")
+    desk.evaluate("() => { delete document.documentElement.dataset.print; }")
+    desk.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
+    return found
+
+
+def test_each_phone_has_a_vote_where_devices_vote_and_everybody_is_told_that_this_is_weak(server, tmp_path, page_at, look):  # noqa: F811
+    demo = Demo(server(demos.copy(tmp_path / "hall" / "data")))
+    choice = demo.do("/api/categories", {"name": "Hall", "method": "choice", "ballots": "devices", "places": 1})["category"]["id"]
+    demo.do(f"/api/categories/{choice}/judge")
+    phone = page_at(*PHONE)
+    phone.goto(demo.url + "/")
+    phone.click(".home-links a[href='/vote']")
+    phone.click("[data-entry='105']")
+    phone.click("[data-do]")
+    expect(phone.locator("[data-view=done]")).to_be_visible()
+    phone.reload()
+    expect(phone.locator("[data-view=done] [data-number]")).to_have_text("105")
+    desk = page_at(*LAPTOP, http=demo.admin)
+    desk.goto(demo.url + "/admin#choice")
+    expect(desk.locator("[data-weak]")).to_be_visible()
+    demo.do(f"/api/categories/{choice}/close")
+    demo.do(f"/api/winners/{choice}", {"places": [[105]]}, "put")
+    demo.do(f"/api/categories/{choice}/announce")
+    phone.goto(demo.url + "/winners")
+    expect(phone.locator(f"[data-category={choice}] [data-weak]")).to_be_visible()
+    right(look(phone, "winners-choice", [PHONE, LAPTOP], CROSSED))

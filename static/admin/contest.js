@@ -76,7 +76,7 @@ export const isOurs = (problem) => problem instanceof Refused || problem instanc
 
 // --- Where we are: #section, #section/category, #section/category/more ---------
 
-export const SECTIONS = ["now", "entries", "judges", "scores", "reveal", "results", "settings", "typing"];      // typing: not in the rail, reached from the judges and the papers
+export const SECTIONS = ["now", "entries", "judges", "scores", "reveal", "results", "choice", "settings", "typing"];      // typing: not in the rail, reached from the judges and the papers
 const parse = () => {
   const [section, ...rest] = decodeURIComponent(location.hash.slice(1)).split("/");
   return SECTIONS.includes(section) ? { section, category: rest[0] ?? "", more: rest[1] ?? "" } : { section: "now", category: "", more: "" };

@@ -5,12 +5,19 @@ export const isOut = (entry) => OUT.has(entry.state);
 /** Every entry has a collector, until its person is erased. */
 export const isErased = (entry) => !entry.collector;
 
-/** The entries of a category that are judged. */
-export const pool = (store, category) => store.entriesOf(category.id).filter((entry) => !isOut(entry));
+/** The entries that compete in a category: its own, in a people's choice those of the categories it takes them from. */
+export function poolOf(store, category) {
+  if (category.method !== "choice") return store.entriesOf(category.id);
+  const takes = (id) => (category.from.length ? category.from.includes(id) : !store.category(id)?.from.length);
+  return store.entries.filter((entry) => takes(entry.category));
+}
+
+/** Those of them that are not out. */
+export const pool = (store, category) => poolOf(store, category).filter((entry) => !isOut(entry));
 
 /** The judges who sit on a category, also those whose link was revoked. */
 export const panel = (store, category) =>
-  store.judges.filter((judge) => judge.role === "judge" && (!judge.categories || judge.categories.includes(category.id)));
+  store.judges.filter((judge) => category.method !== "choice" && judge.role === "judge" && (!judge.categories || judge.categories.includes(category.id)));
 
 /** What one judge said of one entry: {look: empty|started|full|recused, given, of, late, counted, total}. */
 export function seat(category, sheet) {
@@ -50,7 +57,7 @@ export function coverage(store, category) {
   }
   // 100 only when nothing is left, and not 0 once something was done.
   const percent = !due ? 0 : done === due ? 100 : Math.min(99, Math.max(done ? 1 : 0, Math.round(100 * done / due)));
-  return { entries: entries.length, out: store.entriesOf(category.id).length - entries.length, judges: judges.filter((judge) => !judge.revoked).length, due, done, percent, missing };
+  return { entries: entries.length, out: poolOf(store, category).length - entries.length, judges: judges.filter((judge) => !judge.revoked).length, due, done, percent, missing };
 }
 
 export const hasSheets = (store, category) => store.sheets.some((sheet) => store.entry(sheet.entry)?.category === category.id);

@@ -1,6 +1,6 @@
 // /admin, Now: one line of truth per category, and the step that comes next.
 import { html, icon, useSignal } from "/static/ui.js";
-import { t } from "/static/words.js";
+import { number, t } from "/static/words.js";
 import { announce, send, show, store } from "/static/admin/contest.js";
 import { Act, Head, Next, Problem, StateChip, isolated, useAction } from "/static/admin/parts.js";
 import { CategoryDialog, TemplateDialog, focusMove } from "/static/admin/categories.js";
@@ -81,12 +81,16 @@ function Line({ category, at, of, arranging }) {
     <p class="line-entries"><strong>${t("common.entries", { n: cover.entries })}</strong>${cover.out > 0 && html` <span class="muted">${t("admin.out-n", { n: cover.out })}</span>`}</p>
     <${Scored} category=${category} cover=${cover} />
     ${arranging ? html`<${Arrange} category=${category} at=${at} of=${of} />` : html`<div class="line-do"><${Next} category=${category} />
-      <button type="button" class="button button-quiet" data-do="change-category" onClick=${() => show(CategoryDialog, { id: category.id })}>${icon("pencil")}<span class="visually-hidden">${t("admin.change-of", { name: category.name })}</span></button></div>`}
+      ${category.method !== "choice" && html`<button type="button" class="button button-quiet" data-do="change-category" onClick=${() => show(CategoryDialog, { id: category.id })}>${icon("pencil")}<span class="visually-hidden">${t("admin.change-of", { name: category.name })}</span></button>`}</div>`}
   </li>`;
 }
 
 /** How much is scored, and who is missing by name. */
 function Scored({ category, cover }) {
+  if (category.method === "choice") {
+    const votes = store().choice(category.id)?.votes ?? 0;
+    return html`<p class="line-scored"><a href="#choice">${number(votes)} ${t("admin.choice-votes", { n: votes })}<span class="visually-hidden">: ${category.name}</span></a></p>`;
+  }
   if (category.state === "open") {
     return html`<p class="line-scored muted">${cover.judges ? t("admin.judges-n", { n: cover.judges }) : html`<a href="#judges">${t("admin.no-judges-yet")}</a>`}</p>`;
   }

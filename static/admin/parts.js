@@ -118,7 +118,7 @@ export const names = (entry) => [isolated(entry.collector), entry.artist && t("c
 /** A name inside a sentence, which keeps its own direction (first strong isolate). */
 export const isolated = (name) => (name ? `\u2068${name}\u2069` : "");
 
-export const StateChip = ({ category }) => html`<span class="chip state-${category.state}" data-state=${category.state}>${t(`category-state.${category.state}`)}</span>`;
+export const StateChip = ({ category }) => html`<span class="chip state-${category.state}" data-state=${category.state}>${t(`${category.method === "choice" ? "choice-state" : "category-state"}.${category.state}`)}</span>`;
 
 export function Head({ title, gothic, children }) {
   return html`<header class="section-head"><h1 tabindex="-1" class=${gothic ? "gothic" : ""} dir="auto">${title}</h1>${children && html`<div class="buttons" data-no-print>${children}</div>`}</header>`;
@@ -149,6 +149,14 @@ export function Next({ category }) {
   const command = (verb) => send("POST", `/api/categories/${encodeURIComponent(category.id)}/${verb}`);
   const said = (key) => t(`admin.said-${key}`, { category: category.name });
 
+  const choice = category.method === "choice";
+  const begin = () => {
+    const run = () => command("judge");
+    const doubts = [!cover.entries && t("admin.no-entries-yet"), category.ballots === "codes" && !store().choice(category.id)?.batches.some((one) => !one.revoked) && t("admin.codes-none")].filter(Boolean);
+    if (doubts.length) show(Ask, { title: t("admin.choice-begin-title", { category: category.name }), list: doubts, action: t("admin.choice-begin"), run, done: said("voting") });
+    else action.run(run, said("voting"));
+  };
+  const finish = () => show(Ask, { title: t("admin.choice-end-title", { category: category.name }), text: t("admin.choice-end-text"), action: t("admin.choice-end"), run: () => command("close"), done: said("voted") });
   const start = () => {
     const run = () => command("judge");
     const doubts = [!cover.entries && t("admin.no-entries-yet"), !cover.judges && t("admin.no-judges-yet")].filter(Boolean);
@@ -165,8 +173,8 @@ export function Next({ category }) {
     } else action.run(run, said("closed"));
   };
   const [label, act] = {
-    open: [t("admin.start-judging"), start],
-    judging: [t("admin.close-judging"), end],
+    open: choice ? [t("admin.choice-begin"), begin] : [t("admin.start-judging"), start],
+    judging: choice ? [t("admin.choice-end"), finish] : [t("admin.close-judging"), end],
     closed: [t("admin.decide"), () => go("scores", category.id, "decide")],
     decided: [t("admin.start-reveal"), () => go("reveal", category.id)],
     announced: [t("admin.see-results"), () => go("results", category.id)],

@@ -52,6 +52,7 @@ function words(winner) {
   return make("div", { class: "winner" },
     make("h2", { class: "winner-name", "data-fit": true, "data-tall": TALL.test(name), dir: "auto", text: name }),
     make("p", { class: "winner-by", text: byline(winner) }),
+    winner.votes != null && make("p", { class: "winner-score", text: t("winners.votes", { n: winner.votes }) }),
     winner.score != null && make("p", { class: "winner-score", text: typeof winner.score === "number" ? figure(winner.score, 2) : winner.score }));
 }
 

@@ -23,7 +23,7 @@ function shown(store) {
 }
 
 function summary(store, entries) {
-  const judging = store.categories.filter((category) => category.state === "judging");
+  const judging = store.categories.filter((category) => category.state === "judging" && category.method !== "choice");
   const count = t("display.count", { n: entries.length, count: figure(entries.length, 0) });
   if (judging.length === 1) return t("display.count-judging", { count, category: judging[0].name });
   return count;
@@ -91,7 +91,7 @@ export class Wall {
   update(store) {
     this.store = store;
     const all = shown(store);
-    const open = store.contest.registration !== false && store.categories.some((category) => category.state === "open");
+    const open = store.contest.registration !== false && store.categories.some((category) => category.state === "open" && category.method !== "choice");
     const newest = all.slice(-(open ? SMALL_CELLS : SMALL_CELLS + 1)).reverse();
     this.name.textContent = store.contest.name || t("common.contest");
     this.count.textContent = all.length ? summary(store, all) : open ? t("display.empty") : "";

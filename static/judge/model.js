@@ -31,7 +31,7 @@ const OUT = new Set(["withdrawn", "disqualified", "no-show"]);
 /** The judge's own categories, in order. */
 export const categories = computed(() => {
   const { me, categories: all } = contest.value ?? { categories: [] };
-  return all.filter((c) => !me?.categories || me.categories.includes(c.id));
+  return all.filter((c) => c.method !== "choice" && (!me?.categories || me.categories.includes(c.id)));
 });
 
 export const category = computed(() => categories.value.find((c) => c.id === categoryId.value) ?? null);

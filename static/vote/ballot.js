@@ -5,7 +5,7 @@ import { call, newId, Refused } from "/static/api.js";
 const KEY = "contest-vote";
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
 
-/** {code, device, votes: {<code or category>: {id, entry, category, sent}}}; in memory alone where the browser keeps nothing. */
+/** {code, device, votes: {<code or category>: {id, entry, category, epoch, sent}}}; in memory alone where the browser keeps nothing. */
 let kept = {};
 try { kept = JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { /* nothing is kept here, or it is not ours */ }
 kept = { code: "", device: newId(), votes: {}, ...kept };
@@ -34,7 +34,7 @@ export const setCode = (code) => keep({ code: plain(code) });
 const ballot = ({ code, category }) => (code ? { code } : { category, device: kept.device });
 const nameOf = ({ code, category }) => code || category;
 
-/** The vote of a ballot as far as this phone knows: {id, entry, category, sent}, or undefined. */
+/** The vote of a ballot as far as this phone knows: {id, entry, category, epoch: of the contest it was given in, sent}, or undefined. */
 export const voteOf = (which) => kept.votes[nameOf(which)];
 
 /** Whether a ballot can vote, and where: {category, state}. Errors are those of api.js. */
@@ -44,7 +44,7 @@ export const note = (which, vote) => keep({ votes: { ...kept.votes, [nameOf(whic
 export const forget = (which) => { const { [nameOf(which)]: _, ...votes } = kept.votes; keep({ votes }); };
 
 /** A vote that is on its way from now on. */
-export const begin = (which, entry, category) => note(which, { id: newId(), entry, category, sent: false });
+export const begin = (which, entry, category, epoch) => note(which, { id: newId(), entry, category, epoch, sent: false });
 
 const wait = (ms) => new Promise((done) => {
   const timer = setTimeout(end, ms * (0.5 + Math.random() / 2));

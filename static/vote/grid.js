@@ -20,10 +20,10 @@ export function largePhoto(box, { number, photo }) {
 }
 
 function card({ number, photo }, category, chosen) {
-  const button = make("button", { type: "button", class: "vote-card", "data-entry": number, "aria-label": t("vote.card", { number, category }) },
+  const button = make("button", { type: "button", class: "vote-card", "data-entry": number },
     make("span", { class: "photo" },
       make("img", { src: `/photos/${photo.thumb}`, alt: "", width: photo.width, height: photo.height, loading: "lazy", decoding: "async" }),
-      make("span", { class: "number number-small", text: String(number) })),
+      make("span", { class: "number number-small" }, make("span", { class: "visually-hidden", text: `${t("winners.entry")} ` }), String(number))),
     make("span", { class: "vote-card-category", dir: "auto", text: category }));
   button.addEventListener("click", () => chosen(number));
   return make("li", { "data-category": category }, button);
