@@ -140,6 +140,7 @@ class Settings:
     max_connections: int = _setting(12000, "live connections accepted at once")
     address_connections: int = _setting(8000, "open connections from one address; 0: any number")
     address_requests: float = _setting(500.0, "requests a second from one address, ten seconds' worth at once; 0: any number")
+    address_uploads: float = _setting(600.0, "photos a minute from one address that is not signed in; 0: any number")
     metrics_port: int = _setting(0, "port for /metrics without a key; 0: none")
     backup_folder: str = _setting("", "second place for backups: a stick or a mounted folder")
     segment_bytes: int = _setting(64 << 20, "bytes after which the log begins a new segment")
@@ -150,6 +151,7 @@ class Settings:
     quota_backups_bytes: int = _setting(2 << 30, "bytes that the backups beside it may take, without their photos; 0: any number")
     quota_photos_bytes: int = _setting(5 << 30, "bytes that the photos may take; 0: any number")
     user: int = _setting(0, "numeric user that a server started as root becomes; 0: it stays root")
+    log_format: str = _setting("lines", "what is printed: lines for people, or json: an object for each request and sentence")
     watchdog_seconds: float = _setting(30.0, "seconds after which a server that stands still ends itself, to be started again; 0: never")
 
 
@@ -5568,22 +5570,24 @@ class Gate:
     address_of  address_of(environ): who asks, a proxy looked through where one is believed
     admit       admit(environ): the Guest behind an upgrade
     connect     connect(socket, guest, bytes that came with the upgrade): takes the socket over
+    note        note(environ, status, bytes of the answer, seconds): called after each request, where somebody wants to know
     """
 
     most_bytes: Callable[[str], int]
     address_of: Callable[[Mapping], str]
     admit: Callable[[Mapping], Guest]
     connect: Callable[[socket.socket, Guest, bytes], None]
+    note: Callable[[Mapping, int, int, float], None] | None = None
 
 
 class Crowd:
     """Counts what comes from each address: a flood from one is cut, a hall of phones behind one is served."""
 
-    BURST_SECONDS = 10
     MOST_ADDRESSES = 10_000
 
-    def __init__(self, connections: int, requests_a_second: float, clock: Callable[[], float] = time.monotonic):
-        """connections, requests_a_second   at most from one address; 0: any number"""
+    def __init__(self, connections: int, requests_a_second: float, clock: Callable[[], float] = time.monotonic, burst_seconds: float = 10):
+        """connections, requests_a_second   at most from one address, so many seconds' worth of them at once; 0: any number"""
+        self._burst_seconds = burst_seconds
         self._connections, self._rate, self._clock = connections, requests_a_second, clock
         self._open: dict[str, int] = {}
         self._tokens: dict[str, tuple[float, float]] = {}  # address -> (tokens, when)
@@ -5613,7 +5617,7 @@ class Crowd:
         """
         if not self._rate:
             return
-        now, most = self._clock(), self._rate * self.BURST_SECONDS
+        now, most = self._clock(), self._rate * self._burst_seconds
         tokens, when = self._tokens.get(address, (most, now))
         tokens = min(most, tokens + (now - when) * self._rate) - 1
         if len(self._tokens) > self.MOST_ADDRESSES:  # then every flood may begin anew, once
@@ -5704,7 +5708,9 @@ class Heads(geventwebsocket.handler.WebSocketHandler):
         super().__init__(sock, address, server, io.BufferedReader(self._shutter))
 
     def log_request(self) -> None:
-        """Nothing: a line a request says nothing that the log of the contest does not say better."""
+        """Nothing for people, whom the log of the contest tells it better; a note for programs, where they want one."""
+        if (note := self.server.gate.note) and getattr(self, "environ", None):
+            note(self.environ, abs(getattr(self, "code", None) or 0), self.response_length, self.time_finish - self.time_start)
 
     def handle(self) -> None:
         self.socket.settimeout(BODY_SECONDS)  # for a read that brings nothing, and each piece of an answer
@@ -5738,6 +5744,7 @@ class Heads(geventwebsocket.handler.WebSocketHandler):
             came = True
         front.gate_open.wait()
         front.note_busy(self)
+        self.time_start = time.time()  # not when it began to wait
         return came
 
     #: pywsgi's name for what reads a request's head
@@ -5844,7 +5851,7 @@ class Connection(Heads):
             early = self.rfile.peek()
         except OSError:
             early = b""
-        self.status, self.headers_sent, self.close_connection, self.result = "101", True, True, []
+        self.status, self.code, self.headers_sent, self.close_connection, self.result = "101", 101, True, True, []
         self.rfile.close()
         plain_socket = socket.socket(fileno=self.socket.detach())
         plain_socket.setblocking(False)
@@ -7289,6 +7296,7 @@ class Site:
     words: Mapping[str, Mapping[str, str]]
     throttle: Throttle
     crowd: Crowd
+    uploads: Crowd
     begun: float = 0.0
     start_again: Callable = lambda: None  # set by who can: end this server and start it anew from what is staged
     running: int = 0
@@ -8431,6 +8439,8 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
         raise Refused("not_allowed", f"That is not for the role {who.role}.", 403)
     address = client_address(site.settings, environ)
     if route.form == "upload" or (route.form == "archive" and environ.get("CONTENT_TYPE", "").startswith("multipart/")):
+        if route.form == "upload" and who.role == "public":
+            site.uploads.ask(address)
         with _read_upload(site, route.form) as (fields, upload, digest):
             id_ = _command_id(fields)
             return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
@@ -8659,8 +8669,10 @@ def make_gate(site: Site) -> Gate:
     """What the wire asks of a site."""
     def most_bytes(path: str) -> int:
         return FORM_BYTES + _most_bytes(site, "archive" if path == "/api/restore" else "upload")
-    return Gate(most_bytes, lambda environ: client_address(site.settings, environ),
-                lambda environ: _guest(site, environ), site.hub.connect)
+    def note(environ: Mapping, *how) -> None:
+        note_request(environ, *how, address=client_address(site.settings, environ))
+    return Gate(most_bytes, lambda environ: client_address(site.settings, environ), lambda environ: _guest(site, environ),
+                site.hub.connect, note if site.settings.log_format == "json" else None)
 
 
 def make_metrics_app(site: Site) -> bottle.Bottle:
@@ -8668,6 +8680,28 @@ def make_metrics_app(site: Site) -> bottle.Bottle:
     app = bottle.Bottle()
     app.route("/metrics", "GET", _endpoint(site, Route("GET", "/metrics", PUBLIC, tell_metrics)))
     return app
+
+
+def guarded_app(site: Site, app: Callable) -> Callable:
+    """An application whose every answer says to the browser what it may do with it, pictures and errors too; under https also that it stays so."""
+    def answer(environ: Mapping, start_response: Callable):
+        def start(status: str, headers: list, fault=None):
+            said = {name.lower() for name, _ in headers}
+            wanted = list(HEADERS.items())
+            if _is_https(site.settings, environ):
+                wanted.append(("Strict-Transport-Security", "max-age=31536000"))
+            return start_response(status, headers + [(name, value) for name, value in wanted if name.lower() not in said], fault)
+        return app(environ, start)
+    return answer
+
+
+_SECRET_PATH = re.compile(r"^(/join|/setup|/mine|/api/mine|/photos|/qr/join|/qr/mine|/qr/setup)/[^/]+")
+
+
+def note_request(environ: Mapping, status: int, size: int, seconds: float, address: str) -> None:
+    """Print a request as one JSON line, for those who collect such lines: without its query, and without what in its path opens a door."""
+    print(dumps({"at": int(time.time() * 1000), "method": environ.get("REQUEST_METHOD", ""), "path": _SECRET_PATH.sub(r"\1/*", environ.get("PATH_INFO", "")),
+                 "status": status, "bytes": size, "ms": round(seconds * 1000, 1), "address": address}).decode(), flush=True)
 
 
 def make_app(site: Site) -> bottle.Bottle:
@@ -8796,7 +8830,8 @@ class Server:
         self.recovered = recover(self.folder, disk, secrets.token_hex(16), self.settings.segment_bytes)
         self.recovered.log.most_bytes = self.settings.quota_log_bytes
         self.site = Site(self.settings, self.folder, None, None, None, hub, secret, self.photo_pool, self._address(), here,
-                         load_words(here / "static" / "words"), Throttle(), crowd, time.monotonic())
+                         load_words(here / "static" / "words"), Throttle(), crowd, Crowd(0, self.settings.address_uploads / 60, burst_seconds=60),
+                         time.monotonic())
         self.desk = Desk(self.recovered, self.log_pool, self.site.publish, hub.pass_over, on_fatal)
         self.site.desk = self.desk
         hub.stand_aside, hub.gone = (lambda: self.desk.idle.wait(FLUSH_SECONDS)), crowd.leave
@@ -8834,7 +8869,7 @@ class Server:
     def start(self) -> None:
         """Serve: from here on requests are answered."""
         gate = make_gate(self.site)
-        self.web = Front(self.listener, make_app(self.site), gate, self.site.crowd, self.connection_class)
+        self.web = Front(self.listener, guarded_app(self.site, make_app(self.site)), gate, self.site.crowd, self.connection_class)
         for row in self._handed.live:  # before anything is published: they stand at the end of the log
             self.site.crowd.enter(row["guest"][-1])
             adopt_socket(self.site.hub, row)
@@ -8843,7 +8878,7 @@ class Server:
         for fd in self._handed.idle:
             self.web.take_over(fd)
         if self.metrics_listener:
-            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), dataclasses.replace(gate, admit=nobody), self.site.crowd, self.connection_class)
+            self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), dataclasses.replace(gate, admit=nobody, note=None), self.site.crowd, self.connection_class)
             self.metrics_web.start()
         self.site.hub.start()
 
@@ -9941,6 +9976,8 @@ def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -
     settings = Settings(**{name: _parsed_setting(name, kinds[name], text) for name, text in given.items()})
     if settings.trust_proxy not in ("none", "fly", "one-hop"):
         raise UsageError("CONTEST_TRUST_PROXY is none, fly or one-hop.")
+    if settings.log_format not in ("lines", "json"):
+        raise UsageError("CONTEST_LOG_FORMAT is lines or json.")
     if not settings.ping_seconds or not settings.dead_seconds:
         raise UsageError("CONTEST_PING_SECONDS and CONTEST_DEAD_SECONDS are more than 0.")
     for name in ("port", "metrics_port"):
@@ -10177,6 +10214,12 @@ def _give_back_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD, fixed: by itself it grows with the largest block seen
 
 
+def _say(settings: Settings, text: str) -> None:
+    """A sentence on stdout, as people or programs read it. The terminal may be gone."""
+    with contextlib.suppress(OSError):
+        print(dumps({"at": int(time.time() * 1000), "message": text}).decode() if settings.log_format == "json" else text, flush=True)
+
+
 def _drop_root(settings: Settings) -> None:
     """Become CONTEST_USER where we are root: a new volume belongs to root, so first the contest's own folder is made and given away.
 
@@ -10327,7 +10370,7 @@ def _serve(settings: Settings, given) -> int:
     _give_back_large_blocks()
     wanted = settings.max_connections + 4000  # plain requests beside the live connections, and our own files
     if (got := _raise_open_files(wanted)) < wanted:
-        print(f"This system lets us open {got} files and sockets; {wanted} would be needed for {settings.max_connections} live connections.")
+        _say(settings, f"This system lets us open {got} files and sockets; {wanted} would be needed for {settings.max_connections} live connections.")
     _drop_root(settings)
     ended, renewed = gevent.event.Event(), gevent.event.Event()
     _listen_to_signals(ended, renewed)
@@ -10336,10 +10379,10 @@ def _serve(settings: Settings, given) -> int:
         server = Server(settings, on_fatal=_die, handed=handed)
         server.site.start_again = again.set
         for sentence in server.recovered.sentences:
-            print(sentence, flush=True)
+            _say(settings, sentence)
         server.start()
         gc.freeze()  # what a long contest has grown to is not walked again: a snapshot beside it would hold commits up
-        _print_addresses(server) if handed.lock < 0 else print("Restarted in place.", flush=True)
+        _print_addresses(server) if handed.lock < 0 else _say(settings, "Restarted in place.")
         with _watched_loop(settings.watchdog_seconds):
             while not ended.is_set() and not again.is_set():
                 gevent.wait([ended, again, renewed], count=1)
@@ -10351,8 +10394,7 @@ def _serve(settings: Settings, given) -> int:
             del server
             gc.unfreeze()
             gc.collect()
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        print("Stopped. Everything is saved.", flush=True)
+    _say(settings, "Stopped. Everything is saved.")
     return 0
 
 
@@ -10379,9 +10421,9 @@ def _die(lost: ContestError) -> None:
 
 def _print_addresses(server: Server) -> None:
     """Where the contest is, with a QR for phones; on a terminal also the setup link of a new contest."""
-    print(f"The contest is at {server.url}")
+    _say(server.settings, f"The contest is at {server.url}")
     for address in lan_addresses() if server.settings.host in ("0.0.0.0", "::") else []:
-        print(f"  in this network at http://{address}:{server.port}")
+        _say(server.settings, f"  in this network at http://{address}:{server.port}")
     if sys.stdout.isatty() and server.site.secret.password:
         segno.make(server.site.address).terminal(compact=True)
     if not server.site.secret.password:
@@ -10390,7 +10432,7 @@ def _print_addresses(server: Server) -> None:
             segno.make(server.site.address + link).terminal(compact=True)
             print(f"Choose the organiser's password (once, within 30 minutes): {server.url}{link}")
         else:
-            print("No password is set: `.venv/bin/python contest.py setup-link` prints the link to choose one.")
+            _say(server.settings, "No password is set: `.venv/bin/python contest.py setup-link` prints the link to choose one.")
     sys.stdout.flush()
 
 

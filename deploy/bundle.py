@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-NAMES = ("contest.py", "demo.py", "requirements.txt", "Makefile", "README.md", "CHANGELOG.md", "LICENSE", "deploy", "docs", "static", "views")
+NAMES = ("contest.py", "demo.py", "requirements.txt", "Makefile", "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "deploy", "docs", "static", "views")
 PYTHONS = ("3.11", "3.12", "3.13")
 #: a tag names one age of a system, and wheels are tagged with the oldest they fit: so all ages up to the newest
 PLATFORMS = (

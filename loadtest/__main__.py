@@ -25,7 +25,7 @@ from tests.server import PASSWORD, TOP, Server
 
 FAILED, USAGE = 1, 64
 #: locust's users are one address: what protects a server from one that floods it would measure itself
-NO_LIMITS = {"CONTEST_ADDRESS_REQUESTS": "0", "CONTEST_ADDRESS_CONNECTIONS": "0"}
+NO_LIMITS = {"CONTEST_ADDRESS_REQUESTS": "0", "CONTEST_ADDRESS_UPLOADS": "0", "CONTEST_ADDRESS_CONNECTIONS": "0"}
 
 
 class Impossible(Exception):

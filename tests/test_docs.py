@@ -23,7 +23,7 @@ import contest as app
 from tests.client import Http
 from tests.server import PASSWORD, TOP, free_port
 
-DOCS = {path.relative_to(TOP).as_posix(): path.read_text("utf-8") for path in [*sorted((TOP / "docs").glob("*.md")), TOP / "README.md", TOP / "CHANGELOG.md"]}
+DOCS = {path.relative_to(TOP).as_posix(): path.read_text("utf-8") for path in [*sorted((TOP / "docs").glob("*.md")), TOP / "README.md", TOP / "CHANGELOG.md", TOP / "SECURITY.md"]}
 EVERYTHING = "\n".join(DOCS.values())
 SOURCE = ast.parse((TOP / "contest.py").read_text("utf-8"))
 

@@ -9,7 +9,7 @@ from tests.client import Http
 from tests.server import Server
 
 #: all that is asked here comes from one address
-NO_LIMITS = {"CONTEST_ADDRESS_REQUESTS": "0", "CONTEST_ADDRESS_CONNECTIONS": "0"}
+NO_LIMITS = {"CONTEST_ADDRESS_REQUESTS": "0", "CONTEST_ADDRESS_UPLOADS": "0", "CONTEST_ADDRESS_CONNECTIONS": "0"}
 
 
 class Served(Server):
