@@ -8911,13 +8911,13 @@ class Server:
         self.lock.release()
 
 
-def hand_over(server: Server) -> Handed:
-    """Bring a server to rest where nothing is under way, and name what the next one goes on with.
+def come_to_rest(server: Server) -> None:
+    """Bring a server to where no request is under way, and let none begin.
 
-    A request that takes its time is waited for while others are served, then all are held for the moment that it takes.
-    Whatever still runs after the drain's seconds is cut. Nothing may yield between this and the exec. Its keeper rests.
+    One that takes its time is waited for while others are served, then all are held for the moment that it takes.
+    What still runs after the drain's seconds will be cut.
     """
-    web, hub, desk = server.web, server.site.hub, server.desk
+    web, hub = server.web, server.site.hub
     until = time.monotonic() + server.settings.drain_seconds
     while True:
         _waited(lambda: not web.has_long_request, until)
@@ -8926,11 +8926,17 @@ def hand_over(server: Server) -> Handed:
         if _waited(lambda: web.is_quiet, min(until, time.monotonic() + 2)) or time.monotonic() >= until:
             break
         web.open()
-    desk.stop(with_snapshot=False)
+
+
+def hand_over(server: Server) -> Handed:
+    """End all of a server at rest but what the next one goes on with. Nothing may yield between this and the exec."""
+    web, hub = server.web, server.site.hub
+    server.desk.stop(with_snapshot=False)
     with contextlib.suppress(OSError):  # all is durable: a close has nothing left to lose
-        desk.log.close()
-    for pool in (server.log_pool, server.photo_pool):
+        server.desk.log.close()
+    for pool in (server.log_pool, server.photo_pool, gevent.get_hub().threadpool):  # a thread left would take the signals that are blocked here
         pool.kill()
+    gevent.sleep(0.001)  # a signal that came before is heard of in this turn of the loop
     listeners = tuple(each.fileno() for each in (server.listener, server.metrics_listener) if each)
     return Handed(listeners, server.lock.fileno(), tuple(each.socket.fileno() for each in web.idle), tuple(hand_over_sockets(hub)))
 
@@ -10333,8 +10339,9 @@ def _restart_in_place(server: Server, ended: gevent.event.Event) -> None:
     keeper = server.keeper
     keeper.quietly(keeper.snapshot)  # while all goes on: the start has little to read then
     with keeper.orders, keeper.one_at_a_time:
-        handed = hand_over(server)
+        come_to_rest(server)
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # until the new version listens to them
+        handed = hand_over(server)
         if ended.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
         with tempfile.TemporaryFile(dir=server.folder) if not hasattr(os, "memfd_create") else os.fdopen(os.memfd_create("handed"), "w+b") as file:
