@@ -15,7 +15,7 @@ DEMO_DATA ?= data-demo
 # In a bundle the wheels lie beside this file, and no internet is asked for.
 WHEELS = $(if $(wildcard wheels),--no-index --find-links wheels)
 
-.PHONY: help run demo test rehearse torture load autobahn bench bench-store bench-hub verify bundle deploy clean
+.PHONY: help run demo notebooks test rehearse torture load autobahn bench bench-store bench-hub verify bundle deploy clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -28,6 +28,9 @@ demo: .venv/.run  ## fill data-demo/ with a drawn contest and serve it (STAGE=op
 	@CONTEST_DATA=$(DEMO_DATA) .venv/bin/python contest.py demo --stage $(STAGE)
 	@echo "Sign in at /login; the password of this drawn contest is: $${CONTEST_ADMIN_PASSWORD:-contest-demo}"
 	@CONTEST_DATA=$(DEMO_DATA) CONTEST_ADMIN_PASSWORD="$${CONTEST_ADMIN_PASSWORD:-contest-demo}" deploy/serve.sh
+
+notebooks: .venv/.notebooks  ## install what the notebooks need, then open them (CONTEST_DATA=folder: of that contest, else of an invented one)
+	@.venv/bin/python -m jupyterlab --notebook-dir=notebooks $(ARGS)
 
 test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
 	@sh tests/prepare.sh
@@ -77,6 +80,11 @@ clean:  ## remove what was installed and built here; data/ stays
 	  { echo "Python's venv is missing. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what the server needs (once)."
 	@$(PIP) $(WHEELS) -r requirements.txt
+	@touch $@
+
+.venv/.notebooks: .venv/.run requirements-notebooks.txt
+	@echo "Installing what the notebooks need (once)."
+	@$(PIP) -r requirements-notebooks.txt
 	@touch $@
 
 .venv/.test: .venv/.run requirements-dev.txt
