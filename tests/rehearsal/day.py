@@ -163,7 +163,10 @@ class Day:
     def _judge_hands(self, phone: Phone, judge: int) -> None:
         for number, room in enumerate(self.rooms):
             if room.hands:
-                self._give_hand(number, judge)
+                phone.open_category(self.ids[number])
+                give, what = (phone.give_tokens, "tokens") if room.method == "tokens" else (phone.rank, "rankings")
+                give([self.number_of(number, entry) for entry in room.hands[judge]])
+                self.ways["page", what] += 1
 
     def judge_over_http(self) -> None:
         for judge in range(BY_PHONE, self.size.judges):
@@ -196,11 +199,18 @@ class Day:
                 assert self.rows(self.ids[number])["unresolved"] == [sorted(tied)]
                 run_off = self.do("post", f"/api/categories/{self.ids[number]}/run-off", {"entries": tied}, what="run-offs")["run_off"]["id"]
                 for judge, entry in room.votes.items():
-                    self.do("put", f"/api/run-offs/{run_off}", {"choice": self.number_of(number, entry)}, self.people[judge], "run-off votes")
+                    self._vote(run_off, judge, self.number_of(number, entry))
             elif room.order:
                 assert self.rows(self.ids[number])["unresolved"] == [sorted(tied)]
                 order = [[self.number_of(number, entry) for entry in block] for block in room.order]
                 self.do("put", f"/api/ties/{self.ids[number]}", {"order": order, "reason": "The cleaner lines."}, what="head judge's decisions")
+
+    def _vote(self, run_off: str, judge: int, choice: int) -> None:
+        if judge < BY_PHONE:
+            self.phones[judge].vote(choice)
+            self.ways["page", "run-off votes"] += 1
+        else:
+            self.do("put", f"/api/run-offs/{run_off}", {"choice": choice}, self.people[judge], "run-off votes")
 
     # What came out.
 
@@ -265,7 +275,19 @@ class Day:
         self.ids.append(made)
 
     def look_at_decisions(self) -> None:
-        """How each was decided, as the organiser prints it: pictures to be looked at."""
+        """How each was decided, as the organiser prints it: the places and the head on the page are those of the log; pictures for the eye."""
+        head = self.admin.get("/api/state").json["h"]
+        with self.page(self.admin) as page:
+            for category in self.ids:
+                page.goto(f"{self.server.url}/papers#decided/{category}")
+                page.reload()
+                page.locator("[data-part=story] tbody tr").first.wait_for()
+                told = page.locator("[data-part=standings] tr[data-row]").evaluate_all("rows => rows.map((row) => Number(row.dataset.row))")
+                assert told == [row["entry"] for row in self.rows(category)["rows"]], (category, told)
+                assert head in page.locator(".decided-seal").inner_text()
+                page.pdf(path=self.into / f"{category}.pdf", prefer_css_page_size=True)
+                page.screenshot(path=self.into / f"{category}.png", full_page=True)
+                self.ways["page", "decision pages"] += 1
 
     def prove(self) -> None:
         """What the log holds is what the plan says, once, and it verifies."""

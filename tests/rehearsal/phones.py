@@ -73,6 +73,24 @@ class Phone:
         self.page.locator("[data-recuse-confirm]").click()
         self.page.locator("[data-unrecuse]").first.wait_for()
 
+    def give_tokens(self, numbers: list[int]) -> None:
+        for number in numbers:
+            token = self.page.locator(f"[data-tile='{number}'] [data-token]")
+            token.click()
+            expect(token).to_have_attribute("data-given", re.compile("here|sent"))
+
+    def rank(self, numbers: list[int]) -> None:
+        """Place entries one after the other, best first."""
+        for number in numbers:
+            self.page.locator(f"[data-place='{number}']").click()
+            self.page.locator(f"[data-rank='{number}']").wait_for()
+
+    def vote(self, number: int) -> None:
+        """Vote in the run-off that is open over whatever the phone shows."""
+        self.page.locator(f".run-off [data-pick='{number}']").click()
+        self.page.locator(".run-off [data-vote]").click()
+        self.page.locator("[data-run-off-state=sent], [data-run-off-notice]").first.wait_for()
+
     def waiting(self) -> list[int]:
         """The entries whose marks are on this phone's disk and not acknowledged."""
         return self.page.evaluate(WAITING, self.judge)

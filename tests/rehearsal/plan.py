@@ -64,7 +64,7 @@ class Room:
         """The oracle's opinion of it; `settled`: with the run-off and the decision."""
         return opinion(SimpleNamespace(
             entries=range(self.entries), panel=range(judges), recused=self.recused, criteria=[Criterion(id=name, name=name, weight=1) for name in CRITERIA],
-            method=self.method, sheets=self.marks, hands=self.hands, tokens=TOKENS, quorum=0, places=PLACES, gone=set(),
+            method=self.method, sheets=self.marks, hands=self.hands, tokens=TOKENS, votes={}, quorum=0, places=PLACES, gone=set(),
             run_offs=[("r", self.tied, self.votes)] if settled and self.votes else [],
             decisions=[(self.order, "The cleaner lines.")] if settled and self.order else []))
 
