@@ -3137,7 +3137,7 @@ def next_on_stage(state: State) -> int | None:
     now = state.entries.get(state.stage.entry) if state.stage.entry else None
     if now is None:
         return None
-    waiting = [e for e in entries_of(state, now.category) if e.number != now.number and e.state not in OUT_STATES and not e.been
+    waiting = [e for e in state.entries.values() if e.category == now.category and not e.been and e.number != now.number and e.state not in OUT_STATES
                and (state.rules.wall == "at-once" or e.state in PRESENT_STATES)]
     return min(waiting, key=lambda e: (e.state != "called", e.number < now.number, e.number)).number if waiting else None
 

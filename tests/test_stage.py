@@ -198,7 +198,9 @@ def test_two_hosts_bring_a_category_over_the_stage(hall, page_at, photo):
     category = hall.category("open")
     made = Http(hall.server).submit(photo, category=category, collector="Ōtani 大谷").json
     line = [*hall.entries(category)]
-    screen, (one, other) = opened(page_at, hall, "/display", ".scene", SCREEN), hosts(page_at, hall)
+    one, other = hosts(page_at, hall)
+    expect(one.get_by_text("No screen is connected")).to_be_visible()
+    screen = opened(page_at, hall, "/display", ".scene", SCREEN)
     mine = opened(page_at, hall, hall.url + "/mine/" + made["mine"].rpartition("/")[2], "[data-entry]:not([hidden])")
     for phone in (one, other):
         phone.locator("[data-tab=stage]").click()
@@ -208,6 +210,8 @@ def test_two_hosts_bring_a_category_over_the_stage(hall, page_at, photo):
     for phone in (one, other):
         expect(row(phone, line[-1]).locator(".queue-stands")).to_have_text("Called once")
         expect(phone.locator("[data-key=call-all]")).to_have_text("Call the category, 2nd time")
+    expect(one.locator(".remote-screens")).to_have_text("1 screen connected")
+    expect(one.get_by_text("No screen is connected")).to_have_count(0)
     expect(mine.locator("[data-state]")).to_have_text("Your category is called")
     row(other, line[-1]).locator("summary").click()
     row(other, line[-1]).get_by_role("button", name="2nd call").click()
@@ -314,8 +318,14 @@ def test_a_rehearsal_runs_on_the_real_screens_and_shows_nothing_real(hall, page_
     assert fetched and not [url for url in fetched if "/static/" not in url]
     one.get_by_role("button", name="End the rehearsal").click()
     for screen in (*screens, late):
-        expect(screen.locator(".wall")).to_be_visible()
+        expect(screen.locator(".wall:not([data-coming]):not([data-going])")).to_be_visible()
         expect(screen.locator(".rehearsal-mark")).to_have_count(0)
+    other.locator("[data-tab=screen]").click()
+    other.get_by_label("Message").fill("Ten minutes. 黒龍, bitte zum Tisch.")
+    other.get_by_role("button", name="Show message").click()
+    expect(screens[0].locator(".message-words")).to_have_text("Ten minutes. 黒龍, bitte zum Tisch.")
+    other.get_by_role("button", name="Show the wall").click()
+    expect(screens[1].locator(".scene.wall:not([data-coming]):not([data-going])")).to_be_visible()
     after = hall.state()
     assert {k: v for k, v in after.items() if k not in "sh"} == {k: v for k, v in before.items() if k not in "sh"}
     assert told(hall, "RevealStepped") == revealed and len(told(hall, "RehearsalStepped")) == 9
