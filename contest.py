@@ -278,6 +278,7 @@ class Category:
     closes_at: int | None = None  # ms; entries after it are refused
     sources: tuple[str, ...] = ()  # "from" outside: the categories whose first places compete here; people's choice: whose entries
     ballots: str = "codes"  # people's choice: a vote for each printed code, or (weak) for each of the "devices"
+    day: str = ""  # "2026-11-28": when it is judged, of a contest of several days
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,6 +477,7 @@ class Rules:
     calm: bool = False
     registration: bool = True
     sheets_open: bool = False  # once a category is announced, an entrant sees the own marks by the private link
+    zone: str = ""  # of the venue, "Europe/Berlin"; empty: times are shown as each device has them
 
 
 class Seen(typing.NamedTuple):
@@ -608,20 +610,35 @@ def _moment(name: str, value) -> int | None:
     return None if value is None else _number(0, 10**14, True)(name, value)
 
 
+def _day(name: str, value) -> str:
+    """A date of the calendar, "2026-11-28", or "" for none."""
+    with contextlib.suppress(ValueError):
+        if value == "" or (isinstance(value, str) and datetime.date.fromisoformat(value).isoformat() == value):
+            return value
+    raise Refused("bad_field", f"{name} is a date such as 2026-11-28, or empty.", field=name)
+
+
+def _zone(name: str, value) -> str:
+    """The name of a time zone, "Europe/Berlin", or "". Browsers know which there are; here only its form is looked at."""
+    if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2})?", value, re.ASCII):
+        raise Refused("bad_field", f"{name} is a time zone such as Europe/Berlin, or empty.", field=name)
+    return value
+
+
 def _tick(name: str, value) -> bool:
     return value == "yes" if value in ("yes", "no", "") and isinstance(value, str) else _flag(name, value)
 
 
 RULES_FIELDS = {
     "name": _text(120, 1), "language": _choice("en", "de", "es", "it", "fr"), "wall": _choice("at-once", "checked-in"),
-    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag, "sheets_open": _flag}
+    "publish": _choice("placed", "all"), "calm": _flag, "registration": _flag, "sheets_open": _flag, "zone": _zone}
 CATEGORY_FIELDS = {
     "name": _text(120, 1), "method": _choice("points", "trimmed", "tokens", "ranking", "choice"), "tokens": _number(1, 20, True),
     "quorum": _number(0, 100, True), "criteria": _criteria, "places": _number(1, 20, True),
     "minimum": _number(0, 1000, True), "lowest": _number(0, 100), "highest": _number(0, 100), "step": _number(0.01, 10),
     "show_scores": _flag, "position": _number(1, 1000, True), "age": _choice("fresh", "healed", "either"), "at_show": _flag,
     "max_per_artist": _number(0, 100, True), "needs": _choice("", "before", "reference"), "size_cm": _sizes, "closes_at": _moment,
-    "from": _sources, "ballots": _choice("codes", "devices")}
+    "from": _sources, "day": _day, "ballots": _choice("codes", "devices")}
 JUDGE_FIELDS = {
     "name": _text(120, 1), "role": _choice("judge", "desk", "host"), "studio": _text(), "categories": _names, "head": _flag}
 KEY_FIELDS = {"name": _text(120, 1), "role": _choice("admin", "desk", "host")}
@@ -8533,7 +8550,7 @@ def _page(site: Site, name: str, **more) -> str:
     if name == "judge":
         bottle.response.set_header("Contest-Shell", judge_shell(site.here)[0])
     categories = [view(site.state, "public", k, key) for k, key in things_of(site.state) if k == "category"]
-    return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name,
+    return bottle.template(name, template_lookup=[str(site.here / "views")], t=t, lang=language, page=name, consent=CONSENT,
                            contest=site.seen_by(who, "contest"), me=who_is(site, who), categories=categories, **more)
 
 

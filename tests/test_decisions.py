@@ -600,7 +600,8 @@ def test_what_is_no_size_and_no_age_is_refused(fields):
 
 @pytest.mark.parametrize("fields", [
     {"age": "old"}, {"at_show": "yes"}, {"max_per_artist": -1}, {"max_per_artist": 1.5}, {"needs": "after"}, {"size_cm": [5]}, {"size_cm": [9, 5]},
-    {"size_cm": ["1", "2"]}, {"size_cm": 5}, {"size_cm": [0, 301]}, {"closes_at": "noon"}, {"closes_at": 1.5}, {"closes_at": -1}])
+    {"size_cm": ["1", "2"]}, {"size_cm": 5}, {"size_cm": [0, 301]}, {"closes_at": "noon"}, {"closes_at": 1.5}, {"closes_at": -1},
+    {"day": "20261128"}, {"day": "2026-11-31"}, {"day": "Saturday"}, {"day": None}, {"day": 5}])
 def test_a_rule_that_cannot_be_is_refused(fields):
     assert refused(app.State(), app.AddCategory, fields={"name": "X"} | fields) == "bad_field"
     assert refused(contest(), app.ChangeCategory, category="sleeve", fields=fields) == "bad_field"
@@ -619,6 +620,15 @@ def test_an_entry_after_the_closing_time_is_refused_by_the_clock_of_its_line():
     late = command(app.SubmitEntry, "desk:j9", at=1_790_000_000_001, fields=entry_of(override="stood in the queue"), photos=[photo(9)])
     assert done(state, late)[0].entries[101].overridden == ("category_closed",)
     assert not do(state, app.ChangeCategory, category="sleeve", fields={"closes_at": None}).categories["sleeve"].closes_at
+
+
+def test_a_category_has_a_day_and_the_contest_a_zone():
+    state = do(ruled(day="2026-11-28"), app.ChangeContest, fields={"zone": "America/Argentina/Buenos_Aires"})
+    assert view(state, "public", "category", "sleeve")["day"] == "2026-11-28"
+    assert view(state, "public", "contest")["zone"] == "America/Argentina/Buenos_Aires"
+    assert do(state, app.ChangeCategory, category="sleeve", fields={"day": ""}).categories["sleeve"].day == ""
+    for zone in ("Europe/", "/etc/passwd", "../x", "Europe Berlin", None, "a" * 99):
+        assert refused(state, app.ChangeContest, fields={"zone": zone}) == "bad_field"
 
 
 def test_an_artist_of_an_entry_that_is_out_has_room_again():
