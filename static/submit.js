@@ -1,25 +1,31 @@
 // /submit: a collector enters a tattoo on a phone, or the desk enters many. What is typed stands in the form and, as a draft,
 // in this tab's storage; the photo only in memory. An entry's id is minted once and kept until the server has taken it.
 import { t, ready, say, number } from "/static/words.js";
-import { call, newId } from "/static/api.js";
+import { newId } from "/static/api.js";
 import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
 import { shrink } from "/static/shrink.js";
 import { Upload } from "/static/upload.js";
 import { copies, drawIcons, isolated, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
+import { when, zoneOf } from "/static/moments.js";
+import { ASKED, asksOf, broken, drawAsks } from "/static/submit/asks.js";
+import { SecondPhoto, photoButtons } from "/static/submit/second.js";
+import { Desk } from "/static/submit/desk.js";
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const fieldOf = (name) => document.querySelector(`[data-field="${name}"]`);
 const form = find("form");
 const TEXTS = ["collector", "artist", "studio", "title", "phone"];
 const KEPT_FOR_ANOTHER = ["collector", "phone"];         // one person often wears several
-const ORDER = ["photo", "category", "collector", "artist", "studio", "title", "phone", "consent", "adult"];
+const ORDER = ["photo", "category", ...ASKED, "second", "collector", "artist", "studio", "title", "phone", "consent", "adult", "override"];
+const RULES = [...ASKED, "artist"];                       // what the desk may override
 const FIELD_OF = {
-  category_closed: "category", no_such_category: "category", consent_missing: "consent", adult_missing: "adult", photo_missing: "photo",
+  category_closed: "category", no_such_category: "category", winners_only: "category", wrong_age: "age", not_at_show: "at_show",
+  size_out_of_range: "size_cm", too_many_of_artist: "artist", consent_missing: "consent", adult_missing: "adult", photo_missing: "photo",
   photo_heic: "photo", not_a_photo: "photo", photo_broken: "photo", photo_too_large: "photo", photo_too_small: "photo",
   photo_too_many_pixels: "photo", body_too_large: "photo",
 };
-const RECENT = 10;
+const MAY_OVERRIDE = ["category_closed", "wrong_age", "not_at_show", "size_out_of_range", "too_many_of_artist"];
 const wide = matchMedia("(min-width: 820px)");
 
 await ready;
@@ -30,13 +36,18 @@ let reading = 0;             // counts the files chosen, so that a slow one cann
 let upload = null;
 let before = null;           // the upload that was cancelled when it may have arrived already
 let drawn = "";              // the categories as they stand in the form
+let second = null;           // the second photo, as shrink() made it
+const seconds = [];          // the second photos on their way: the desk may have several
 
-const live = connect({ page: "submit", waiting: () => (upload && !upload.ended ? 1 : 0) });
+const underWay = () => (upload && !upload.ended ? 1 : 0) + seconds.filter((one) => one.busy).length;
+const live = connect({ page: "submit", waiting: underWay });
 const { store } = live;
 showStatus(live, document.querySelector(".status"));
 const isDesk = () => wide.matches && ["desk", "admin"].includes(store.me.role);
 const chosen = () => form.querySelector("[name=category]:checked")?.value ?? "";      // form.elements lies where there is one radio only
 const announce = (text) => { find("say").textContent = text; };
+const category = () => store.category(chosen());
+const desk = new Desk({ live, announce, isDesk });
 
 // --- The photo -----------------------------------------------------------------
 
@@ -71,23 +82,75 @@ async function takePhoto(file) {
   }
 }
 
+// --- The second photo ------------------------------------------------------------
+
+async function takeSecond(file) {
+  if (!file) return;
+  showError("second", "");
+  try {
+    second = await shrink(file);
+  } catch (problem) {
+    second = null;
+    showError("second", say(problem.code ? problem : { code: "photo_broken" }));
+    announce(fieldOf("second").querySelector("[data-error]").textContent);
+  }
+  drawSecond();
+}
+
+/** The slot of the form: what is chosen for a second photo, or the buttons to choose it. */
+function drawSecond() {
+  const slot = find("second-slot");
+  for (const image of slot.querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  if (!second) {
+    slot.replaceChildren(photoButtons(takeSecond, "second-hint second-error"));
+    return;
+  }
+  const image = second.shown && make("img", { alt: t("submit.second-chosen"), src: URL.createObjectURL(second.blob) });
+  const other = make("button", { type: "button", class: "button button-quiet", "data-second-other": true, text: t("submit.second-other") });
+  other.addEventListener("click", () => {
+    second = null;
+    drawSecond();
+    slot.querySelector("input").focus();
+  });
+  slot.replaceChildren(make("div", { class: "second-chosen" }, image, make("span", { text: second.shown ? t("submit.second-chosen") : t("submit.photo-unseen", { name: second.name }) }), other));
+}
+
+/** Once the entry has its number: its second photo goes out, or is asked for here. */
+function askSecond({ number: entry, needs, mine }, chosenPhoto) {
+  const path = isDesk() ? `/api/entries/${entry}/photos` : `/api/mine/${encodeURIComponent(linkOf(mine))}/photos`;
+  const one = new SecondPhoto({ path, words: `${t("common.entry", { number: entry })}: ${t(`submit.second-${needs}`)}`, ended: () => live.poke(),
+    arrived: () => {
+      announce(t("submit.second-done"));
+      if (kept(DONE).number === entry) keep(DONE, { ...kept(DONE), needs: "" });
+    } });
+  seconds.push(one);
+  if (isDesk()) find("seconds").replaceChildren(one.element, ...seconds.filter((other) => other !== one && other.busy).map((other) => other.element));
+  else find("done-second").replaceChildren(one.element);
+  find("done-second").hidden = isDesk();
+  if (chosenPhoto) one.send(chosenPhoto);
+}
+
 // --- Categories ------------------------------------------------------------------
 
-const openOnes = () => store.categories.filter((category) => category.state === "open");
+const entered = () => store.categories.filter((category) => !category.from?.length);      // a Best of Show makes its own entries
+const openOnes = () => entered().filter((category) => category.state === "open");
 const registers = () => store.contest.registration !== false || store.me.role === "desk" || store.me.role === "admin";
 
 function drawCategories() {
-  const open = openOnes(), others = store.categories.filter((category) => category.state !== "open");
-  const now = JSON.stringify([open.map(({ id: key, name }) => [key, name]), others.map(({ name, state }) => [name, state])]);
+  const open = openOnes(), others = entered().filter((category) => category.state !== "open");
+  const now = JSON.stringify([store.contest.zone, open.map(({ id: key, name, closes_at }) => [key, name, closes_at]), others.map(({ name, state }) => [name, state])]);
+  drawAsks(category(), store.contest);
   if (now === drawn) return;
   drawn = now;
   const box = find("categories");
-  const wanted = chosen() || draft().category || (store.categories.length === 1 ? open[0]?.id : "");
+  const wanted = chosen() || draft().category || (entered().length === 1 ? open[0]?.id : "");
   const focused = document.activeElement?.name === "category" ? document.activeElement.value : null;
   box.toggleAttribute("data-short", open.length > 6 && open.every(({ name }) => name.length <= 18));      // two columns where no word would break
-  box.replaceChildren(...open.map(({ id: key, name }) => make("label", { class: "choice" },
+  box.replaceChildren(...open.map(({ id: key, name, closes_at }) => make("label", { class: "choice" },
     make("input", { type: "radio", name: "category", value: key, checked: key === wanted, "aria-describedby": "category-error" }),
-    make("span", { class: "category-name", text: name, dir: "auto" }))));
+    make("span", {}, make("span", { class: "category-name", text: name, dir: "auto" }),
+      closes_at && make("span", { class: "category-closes muted", text: t(Date.now() > closes_at ? "rule.closed" : "rule.closes", { time: when(closes_at, zoneOf(store.contest)) }) })))));
+  drawAsks(category(), store.contest);
   if (focused) box.querySelector(`[value="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   const gone = store.category(wanted);
   if (gone && gone.state !== "open") {
@@ -103,7 +166,7 @@ function drawCategories() {
 /** Says in words why nobody can enter now, in place of a form that could not be sent. */
 function drawNotice() {
   const box = find("notice"), none = !openOnes().length, busy = upload && !upload.ended;
-  const shut = !registers() ? "submit.registration-closed" : !store.categories.length ? "submit.no-categories" : none ? "submit.none-open" : "";
+  const shut = !registers() ? "submit.registration-closed" : !entered().length ? "submit.no-categories" : none ? "submit.none-open" : "";
   form.hidden = Boolean(shut) && !busy;
   const words = shut || (store.contest.registration === false ? "submit.desk-only" : "");
   box.hidden = !words;
@@ -112,7 +175,7 @@ function drawNotice() {
   box.dataset.drawn = drawn;
   box.replaceChildren(make("p", { text: words && t(words) }));
   if (words === "submit.none-open") {
-    box.append(make("ul", { class: "states" }, ...store.categories.map(({ name, state }) =>
+    box.append(make("ul", { class: "states" }, ...entered().map(({ name, state }) =>
       make("li", {}, make("bdi", { text: name }), make("span", { class: "muted", text: t(`category-state.${state}`) })))));
   }
 }
@@ -131,12 +194,16 @@ const draft = () => kept(DRAFT);
 
 function saveDraft() {
   const texts = Object.fromEntries(TEXTS.map((name) => [name, form.elements[name].value]));
-  keep(DRAFT, { ...texts, category: chosen() || draft().category, id });
+  const { age = "", size_cm = "", at_show = "" } = { age: form.querySelector("[name=age]:checked")?.value, size_cm: form.elements.size_cm.value, at_show: form.elements.at_show.checked };
+  keep(DRAFT, { ...texts, age, size_cm, at_show, category: chosen() || draft().category, id });
 }
 
 function loadDraft() {
   const found = draft();
   for (const name of TEXTS) if (found[name]) form.elements[name].value = found[name];
+  if (found.size_cm) form.elements.size_cm.value = found.size_cm;
+  if (found.age) form.querySelector(`[name=age][value="${CSS.escape(found.age)}"]`)?.click();
+  form.elements.at_show.checked = found.at_show === true;
   if (found.id) ({ id } = found);      // a try from before a reload may have arrived: under its id it cannot count twice
 }
 
@@ -145,6 +212,8 @@ function loadDraft() {
 const controlOf = (name) => {
   if (name === "photo") return document.getElementById("photo-choose");
   if (name === "category") return form.querySelector("[name=category]:checked") ?? form.querySelector("[name=category]");
+  if (name === "age") return form.querySelector("[name=age]:checked") ?? form.querySelector("[name=age]");
+  if (name === "second") return find("second-slot").querySelector("input, button");
   return form.elements[name];
 };
 
@@ -153,7 +222,7 @@ function showError(name, text) {
   const error = field.querySelector("[data-error]");
   put(error, text);
   error.hidden = !text;
-  const marked = name === "photo" ? field.querySelectorAll("[data-photo]") : name === "category" ? [] : [controlOf(name)];
+  const marked = name === "photo" ? field.querySelectorAll("[data-photo]") : ["category", "age", "second"].includes(name) ? [] : [controlOf(name)];
   for (const control of marked) text ? control.setAttribute("aria-invalid", "true") : control.removeAttribute("aria-invalid");
   field.toggleAttribute("data-wrong", Boolean(text));
   if (!text) drawSummary();
@@ -179,9 +248,21 @@ function goTo(name) {
   field.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
 }
 
+/** The reason for which the desk lets in what breaks a rule; the field shows once there is such a rule. */
+const override = () => (fieldOf("override").hidden ? "" : form.elements.override.value.trim());
+
+function offerOverride(names) {
+  if (!isDesk()) return;
+  fieldOf("override").hidden = false;
+  put(find("override-hint"), t("submit.override-hint", { rules: names.join(" ") }));
+}
+
 /** Marks what is missing; returns the first of it, or "". */
 function check() {
+  const rules = override() ? {} : broken(category(), { ...asksOf(category(), form), artist: form.elements.artist.value.trim() });
+  if (Object.keys(rules).length) offerOverride(Object.values(rules));
   const found = {
+    ...rules,
     photo: photo ? "" : t(reading && find("slot").dataset.slotState === "reading" ? "submit.photo-reading" : "error.photo_missing"),
     category: chosen() ? "" : t("submit.choose-category"),
     collector: form.elements.collector.value.trim() ? "" : t("submit.collector-missing"),
@@ -189,6 +270,7 @@ function check() {
     adult: form.elements.adult.checked ? "" : t("error.adult_missing"),
   };
   for (const name of ORDER) showError(name, found[name] ?? "");
+  if (fieldOf("second").hidden) second = null;
   const first = ORDER.find((name) => found[name]);
   find("summary").hidden = !first;
   drawSummary();
@@ -203,7 +285,7 @@ function begin(event) {
   find("saved").hidden = true;
   const first = check();
   if (first) { goTo(first); return; }
-  const fields = { category: chosen(), consent: "yes", adult: "yes" };
+  const fields = { category: chosen(), consent: "yes", adult: "yes", ...asksOf(category(), form), ...(override() && { override: override() }) };
   for (const name of TEXTS) {
     const value = form.elements[name].value.trim();
     if (value) fields[name] = value;
@@ -285,7 +367,9 @@ function refused({ error }) {
     return;
   }
   const name = FIELD_OF[error.code] ?? (ORDER.includes(error.field) ? error.field : "");
-  if (name) showError(name, say(error));
+  const words = error.code === "bad_field" && error.field === "size_cm" ? t("submit.size-missing") : say(error);
+  if (MAY_OVERRIDE.includes(error.code) && (error.code !== "category_closed" || category()?.state === "open")) offerOverride([words]);
+  if (name) showError(name, words);
   if (name) find("summary").hidden = false;
   drawSummary(name ? "" : say(error));
   if (name) goTo(name);
@@ -296,7 +380,8 @@ function refused({ error }) {
 
 function arrived({ entry, mine }) {
   const edited = TEXTS.some((name) => (upload.fields[name] ?? "") !== form.elements[name].value.trim());      // after a cancelled try
-  const link = linkOf(mine), done = { number: entry.number, category: entry.category, mine, edited };
+  const link = linkOf(mine), needs = store.category(entry.category)?.needs ?? "", photoOfSecond = second;
+  const done = { number: entry.number, category: entry.category, mine, edited, needs };
   before = null;
   clearForm(isDesk() ? [] : KEPT_FOR_ANOTHER);
   fillTicket(done, link);
@@ -305,12 +390,13 @@ function arrived({ entry, mine }) {
     put(find("saved-words"), t("submit.saved", { number: done.number }));
     find("saved").hidden = false;
     announce(t("submit.saved", { number: done.number }));
+    if (needs) askSecond(done, photoOfSecond);
     scrollTo({ top: 0 });
     document.getElementById("photo-choose").focus({ preventScroll: true });
     return;
   }
   keep(DONE, done);
-  showDone(done, true);
+  showDone(done, true, photoOfSecond);
 }
 
 function clearForm(names) {
@@ -319,6 +405,10 @@ function clearForm(names) {
   for (const name of names) form.elements[name].value = texts[name];
   id = newId();
   photo = null;
+  second = null;
+  drawSecond();
+  fieldOf("override").hidden = true;
+  drawAsks(category(), store.contest);
   reading += 1;
   showPhoto("empty", t("submit.photo-none"));
   for (const name of ORDER) showError(name, "");
@@ -327,7 +417,7 @@ function clearForm(names) {
   saveDraft();
 }
 
-function showDone(done, moved) {
+function showDone(done, moved, secondPhoto) {
   const link = linkOf(done.mine);
   showNumber(find("done-number"), done.number);
   put(find("done-words"), t(done.edited ? "submit.show-desk-edited" : "submit.show-desk"));
@@ -337,6 +427,8 @@ function showDone(done, moved) {
   find("done-open").href = minePath(link);
   find("done").hidden = false;
   find("form-part").hidden = true;
+  find("done-second").hidden = true;
+  if (done.needs) askSecond(done, secondPhoto);
   if (!moved) return;
   scrollTo({ top: 0 });
   find("done").focus({ preventScroll: true });
@@ -364,88 +456,18 @@ async function printTicket() {
   print();
 }
 
-// --- The desk's last entries ---------------------------------------------------------
-
-const rows = new Map();      // number -> {row, check, ...}: rows stay, so that focus and half a click survive an update
-
-function drawRecent() {
-  const desk = isDesk();
-  find("recent").hidden = !desk;
-  find("submit").toggleAttribute("data-desk", desk);
-  if (!desk) return;
-  const shown = store.entries.slice(-RECENT).reverse();
-  find("recent-none").hidden = shown.length > 0;
-  for (const key of rows.keys()) {
-    if (shown.some((entry) => entry.number === key)) continue;
-    rows.get(key).row.remove();
-    rows.delete(key);
-  }
-  const list = find("recent-list");
-  shown.forEach((entry, i) => {
-    if (!rows.has(entry.number)) rows.set(entry.number, makeRow(entry));
-    const parts = rows.get(entry.number);
-    if (list.children[i] !== parts.row) list.insertBefore(parts.row, list.children[i] ?? null);
-    fillRow(parts, entry);
-  });
-}
-
-function makeRow({ number: entry }) {
-  const parts = {
-    photo: make("img", { class: "recent-photo", alt: "", width: 64, height: 64 }),
-    name: make("p", { class: "recent-name", dir: "auto" }), by: make("p", { class: "recent-by muted" }), in: make("p", { class: "recent-in muted", dir: "auto" }),
-    state: make("span", { class: "chip", tabindex: -1 }),
-    check: make("button", { type: "button", class: "button", text: t("submit.check-in"), "aria-label": t("submit.check-in-entry", { number: entry }) }),
-  };
-  parts.check.addEventListener("click", () => checkIn(entry, parts));
-  parts.row = make("li", { class: "recent-row", "data-entry": entry },
-    make("div", { class: "recent-picture" }, parts.photo, make("span", { class: "number number-small", text: entry })),
-    make("div", { class: "recent-words" }, parts.name, parts.by, parts.in),
-    make("div", { class: "recent-state" }, parts.state, parts.check));
-  return parts;
-}
-
-function fillRow(parts, entry) {
-  const thumb = entry.photo ? `/photos/${entry.photo.thumb}` : "";
-  if (thumb && parts.photo.getAttribute("src") !== thumb) parts.photo.src = thumb;
-  parts.photo.hidden = !thumb;
-  put(parts.name, entry.collector || "");
-  put(parts.by, [entry.artist, entry.studio].filter(Boolean).join(", "));
-  put(parts.in, store.category(entry.category)?.name ?? "");
-  put(parts.state, t(entry.hidden ? "entry-state.hidden" : `entry-state.${entry.state}`));
-  parts.state.classList.toggle("chip-good", ["checked-in", "called", "on-stage"].includes(entry.state));
-  parts.state.classList.toggle("chip-bad", ["withdrawn", "disqualified", "no-show"].includes(entry.state));
-  parts.state.classList.toggle("chip-pending", entry.state === "registered");
-  const left = parts.check === document.activeElement;
-  parts.check.hidden = entry.state !== "registered";
-  if (left && parts.check.hidden) parts.state.focus();      // not the next button: a second Enter must not check in somebody else
-}
-
-async function checkIn(entry, { check }) {
-  if (check.getAttribute("aria-disabled")) return;
-  check.setAttribute("aria-disabled", "true");      // `disabled` would throw the focus away
-  const error = find("recent-error");
-  error.hidden = true;
-  try {
-    await call("POST", `/api/entries/${entry}/check-in`, {});
-    announce(t("submit.checked-in", { number: entry }));
-  } catch (problem) {
-    put(error, `${t("common.entry", { number: entry })}: ${say(problem)}`);
-    error.hidden = false;
-    announce(error.textContent);
-  }
-  check.removeAttribute("aria-disabled");
-}
-
 // --- Wiring ----------------------------------------------------------------------------
 
 function draw() {
   drawCategories();
   drawNotice();
-  drawRecent();
+  find("submit").toggleAttribute("data-desk", isDesk());
+  desk.draw();
   if (!find("done").hidden) put(find("done-category"), store.category(kept(DONE).category)?.name ?? "");
 }
 
 loadDraft();
+drawSecond();
 showPhoto("empty", t("submit.photo-none"));
 const last = kept(DONE);
 if (last.mine) showDone(last, false);
@@ -453,6 +475,10 @@ if (last.mine) showDone(last, false);
 form.addEventListener("submit", begin);
 form.addEventListener("input", ({ target }) => {
   if (target.name && fieldOf(target.name)?.hasAttribute("data-wrong")) showError(target.name, "");
+  if (target.name === "category") {
+    for (const name of [...RULES, "second"]) showError(name, "");
+    drawAsks(category(), store.contest);
+  }
   saveDraft();
 });
 for (const input of form.querySelectorAll("[data-photo]")) {
@@ -470,5 +496,5 @@ find("another").addEventListener("click", another);
 find("print").addEventListener("click", printTicket);
 copies(find("done-copy"), find("done-address"), announce);
 wide.addEventListener("change", draw);
-addEventListener("beforeunload", (event) => { if (upload && !upload.ended) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (underWay()) event.preventDefault(); });
 live.on("change", draw);

@@ -1,4 +1,4 @@
-// Sends one entry with its photo until the server has answered, and never enters it twice: every try carries the same
+// Sends one entry with its photo, or a further photo of one, until the server has answered, and never enters it twice: every try carries the same
 // id and the same bytes, and the server remembers ids. XMLHttpRequest, because fetch does not tell how far an upload is.
 
 const DELAYS = [2, 4, 8, 15, 30];            // seconds between tries
@@ -12,8 +12,9 @@ const ANSWER_SECONDS = 150;                  // photos are decoded one at a time
  *   {phase: "done", entry, mine}   {phase: "refused", error: {code, message, status, field}}   {phase: "cancelled"}
  */
 export class Upload {
-  constructor({ id, fields, photo }, tell) {
+  constructor({ id, fields, photo, path = "/api/entries" }, tell) {
     this.id = id;
+    this.path = path;
     this.tell = tell;
     this.fields = fields;
     this.photo = photo;
@@ -63,7 +64,7 @@ export class Upload {
     };
     request.onload = () => this.#answered(request);
     request.onerror = () => this.#again(null);
-    request.open("POST", "/api/entries");
+    request.open("POST", this.path);
     request.setRequestHeader("Accept", "application/json");
     stall(STALL_SECONDS);
     this.tries += 1;
