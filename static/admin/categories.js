@@ -1,16 +1,15 @@
-// /admin: the dialogs that add, change and delete a category, and the list of those that organisers really use.
-import { html, icon, useSignal } from "/static/ui.js";
-import { t, say } from "/static/words.js";
-import { announce, close, isOurs, send, show, store } from "/static/admin/contest.js";
+// /admin: the dialogs that add, change and delete a category.
+import { html, icon, useRef, useSignal } from "/static/ui.js";
+import { Refused } from "/static/api.js";
+import { t, has, say } from "/static/words.js";
+import { close, send, show, store } from "/static/admin/contest.js";
 import { Ask, Dialog, Problem, useAction } from "/static/admin/parts.js";
 import { hasSheets, swapped } from "/static/admin/model.js";
+import { MergeDialog, canMerge } from "/static/admin/merge.js";
+import { Best, Beside, Field, Input, Method, Rules, fieldsOf, onCriteria, typedOf, zone } from "/static/admin/rules.js";
+export { TemplateDialog } from "/static/admin/template.js";
 
 const DEFAULT = ["technique", "composition", "placement", "style", "creativity"];
-const TEMPLATE = ["small-colour", "medium-colour", "large-colour", "small-black-grey", "medium-black-grey", "large-black-grey",
-  "realism-colour", "realism-black-grey", "portrait", "traditional", "neo-traditional", "new-school", "japanese", "blackwork", "tribal",
-  "geometric", "lettering", "chicano", "fineline", "micro-realism", "watercolour", "comic", "horror", "cover-up", "sleeve", "back-piece",
-  "full-body", "collaboration", "freehand", "best-healed", "beginner", "best-of-day", "best-of-show"];
-
 const path = (category) => `/api/categories/${encodeURIComponent(category.id)}`;
 const defaultCriteria = () => DEFAULT.map((id) => ({ id, name: t(`admin.criterion.${id}`), weight: 1 }));
 
@@ -19,61 +18,111 @@ const defaultCriteria = () => DEFAULT.map((id) => ({ id, name: t(`admin.criterio
 let made = 0;
 const row = (criterion) => ({ key: ++made, ...criterion });
 
+/** Whether a judge has given anything: marks, tokens or a ranking. */
+const isJudged = (now, category) => hasSheets(now, category) || now.hands.some((hand) => hand.category === category.id);
+
+/** {field: why it stays as it is}. */
+function lockedOf(now, category) {
+  if (!category) return {};
+  const locked = {};
+  if (isJudged(now, category)) locked.method = locked.tokens = locked.criteria = t("admin.criteria-fixed");
+  if (["decided", "announced"].includes(category.state)) locked.places = t("admin.locked-places");
+  if (category.state !== "open" || (now.entriesOf(category.id).length > 0 && !category.from?.length)) locked.from = t("admin.locked-from");
+  return locked;
+}
+
+/** What a refusal says beside its field, as {field: sentence}; {} where it is about no field of the form. */
+function wrongOf(problem) {
+  const field = problem instanceof Refused && (problem.params.field ?? FIELD_OF[problem.code]);
+  if (!field) return {};
+  const key = problem.code === "wrong_state" ? `admin.locked-${field}` : ["bad_field", "missing_field"].includes(problem.code) ? `admin.wrong-${field}` : "";
+  return { [SHOWN_AT[field] ?? field]: has(key) ? t(key) : say(problem) };
+}
+const FIELD_OF = { category_has_sheets: "method" };
+const SHOWN_AT = { lowest: "scale", highest: "scale", step: "scale", weight: "criteria" };
+
 export function CategoryDialog({ id }) {
-  const now = store();
+  const now = store(), venue = zone();
   const before = now.category(id);
-  const fixed = Boolean(before) && hasSheets(now, before);
-  const decided = ["decided", "announced"].includes(before?.state);
+  const locked = lockedOf(now, before), fixed = Boolean(locked.criteria);
   const saving = useAction();
-  const name = useSignal(before?.name ?? ""), places = useSignal(String(before?.places ?? 3)), scores = useSignal(before?.show_scores ?? true);
+  const form = useRef(null);
+  const values = useSignal({ name: before?.name ?? "", places: String(before?.places ?? 3), show_scores: before?.show_scores ?? true, ...typedOf(before, venue) });
+  const wrong = useSignal({});
   const scale = useSignal({ lowest: before?.lowest ?? 1, highest: before?.highest ?? 10, step: before?.step ?? 0.5 });
   const criteria = useSignal((before?.criteria ?? defaultCriteria()).map(row));
+  const put = (name, value) => {
+    values.value = { ...values.value, [name]: value };
+    wrong.value = {};
+  };
+  const given = { values: values.value, set: put, wrong: wrong.value, locked };
 
   const fields = () => {
-    const all = { name: name.value.trim(), show_scores: scores.value };
-    if (!decided) all.places = Number(places.value);
-    if (!fixed) {
-      all.criteria = criteria.value.map(({ id: known, name: words, weight }) => ({ ...(known && { id: known }), name: words.trim(), weight: Number(weight) }));
-      for (const [key, value] of Object.entries(scale.value)) all[key] = Number(value);
-    }
+    const all = fieldsOf({ ...values.value, name: values.value.name.trim(), places: Number(values.value.places) }, venue);
+    all.criteria = criteria.value.map(({ id: known, name: words, weight }) => ({ ...(known && { id: known }), name: words.trim(), weight: Number(weight) }));
+    for (const [key, value] of Object.entries(scale.value)) all[key] = Number(value);
+    if (before && all.closes_at && values.value.closes_at === typedOf(before, venue).closes_at) all.closes_at = before.closes_at;      // the form leaves out seconds
     if (!before) return all;
     return Object.fromEntries(Object.entries(all).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(before[key])));
   };
   const save = async (e) => {
     e.preventDefault();
-    if (!e.target.reportValidity()) return;
+    for (const part of form.current.querySelectorAll("details")) part.open ||= part.querySelector(":invalid") !== null;
+    if (!form.current.dataset.unchecked && !form.current.reportValidity()) return;
     const changes = fields();
     if (before && !Object.keys(changes).length) return close();
-    const run = () => (before ? send("PATCH", path(before), changes) : send("POST", "/api/categories", changes));
+    wrong.value = {};
+    const run = () => (before ? send("PATCH", path(before), changes) : send("POST", "/api/categories", changes)).catch((problem) => {
+      wrong.value = wrongOf(problem);
+      const [field] = Object.keys(wrong.value);
+      if (field) requestAnimationFrame(() => goTo(form.current?.querySelector(`[data-field="${field}"]`)));
+      throw problem;
+    });
     if (await saving.run(run, t("admin.said-saved"))) close();
   };
-  const set = (at, change) => { criteria.value = criteria.value.with(at, { ...criteria.value[at], ...change }); };
+  const set = (at, change) => {
+    criteria.value = criteria.value.with(at, { ...criteria.value[at], ...change });
+    wrong.value = {};
+  };
 
   if (id && !before) return html`<${Dialog} title=${t("admin.categories")}><p>${t("error.no_such_category")}</p><//>`;
-  return html`<${Dialog} wide title=${before ? before.name : t("admin.add-category")}><form onSubmit=${save}>
-    <div class="field"><label for="category-name">${t("admin.name")}</label>
-      <input id="category-name" data-first dir="auto" required maxlength="120" autocomplete="off" value=${name} onInput=${(e) => { name.value = e.target.value; }} /></div>
+  const winners = values.value.from.length > 0;
+  return html`<${Dialog} wide title=${before ? before.name : t("admin.add-category")}><form ref=${form} onSubmit=${save} noValidate>
     <div class="field-row">
-      <div class="field"><label for="category-places">${t("admin.places")}</label>
-        <input id="category-places" type="number" inputmode="numeric" min="1" max="20" required disabled=${decided} value=${places} onInput=${(e) => { places.value = e.target.value; }} /></div>
-      <label class="choice"><input type="checkbox" checked=${scores} onChange=${(e) => { scores.value = e.target.checked; }} /><span>${t("admin.show-scores")}</span></label>
+      <${Field} form=${given} name="name" label=${t("admin.name")}><${Input} form=${given} name="name" data-first dir="auto" required maxlength="120" /><//>
+      <${Field} form=${given} name="day" label="${t("admin.day")} (${t("common.optional")})"><${Input} form=${given} name="day" type="date" /><//>
     </div>
-    <fieldset class="field"><legend class="field-label">${t("admin.criteria")}</legend>
-      ${fixed && html`<p class="field-hint">${t("admin.criteria-fixed")}</p>`}
+    <${Method} form=${given} />
+    ${onCriteria(values.value.method) && html`<fieldset class="field" data-field="criteria" aria-describedby="criteria-wrong"><legend class="field-label">${t("admin.criteria")}</legend>
+      ${!fixed && html`<p class="field-hint">${t("admin.criteria-hint")}</p>`}
       <${Criteria} list=${criteria} fixed=${fixed} set=${set} />
-    </fieldset>
-    <details class="scale"><summary>${t("admin.scale", scale.value)}</summary>
+      <${Beside} wrong=${wrong.value.criteria} id="criteria-wrong" /></fieldset>
+    <details class="scale" data-field="scale" open=${Boolean(wrong.value.scale)}><summary>${t("admin.scale", scale.value)}</summary>
       <div class="field-row">${["lowest", "highest", "step"].map((key) => html`<div class="field" key=${key}><label for="scale-${key}">${t(`admin.${key}`)}</label>
-        <input id="scale-${key}" type="number" inputmode="decimal" step="any" min=${key === "step" ? 0.01 : 0} max=${key === "step" ? 10 : 100} required disabled=${fixed} value=${scale.value[key]} onInvalid=${(e) => { e.target.closest("details").open = true; }}
-          onInput=${(e) => { scale.value = { ...scale.value, [key]: e.target.value }; }} /></div>`)}</div>
-    </details>
+        <input id="scale-${key}" type="number" inputmode="decimal" step="any" min=${key === "step" ? 0.01 : 0} max=${key === "step" ? 10 : 100} required disabled=${fixed} value=${scale.value[key]} aria-describedby="scale-wrong"
+          onInput=${(e) => { scale.value = { ...scale.value, [key]: e.target.value }; wrong.value = {}; }} /></div>`)}</div>
+      <${Beside} wrong=${wrong.value.scale} id="scale-wrong" /></details>`}
+    <div class="field-row">
+      <${Field} form=${given} name="places" label=${t("admin.places")}><${Input} form=${given} name="places" type="number" inputmode="numeric" min="1" max="20" required /><//>
+      <${Field} form=${given} name="quorum" label=${t("admin.quorum")} hint=${t("admin.quorum-hint")}><${Input} form=${given} name="quorum" type="number" inputmode="numeric" min="0" max="100" /><//>
+    </div>
+    <label class="choice"><input type="checkbox" name="show_scores" checked=${values.value.show_scores} onChange=${(e) => put("show_scores", e.target.checked)} /><span>${t("admin.show-scores")}</span></label>
+    ${!winners && html`<${Rules} form=${given} zone=${venue} contest=${now.contest} />`}
+    <${Best} form=${given} id=${id} opened=${winners} />
     ${before && html`<${Back} category=${before} />`}
-    <${Problem} of=${saving.problem} />
+    ${!Object.keys(wrong.value).length && html`<${Problem} of=${saving.problem} />`}
     <div class="dialog-foot">
-      ${before && html`<button type="button" class="button button-stop dialog-left" data-do="delete-category" onClick=${() => askDelete(before)}>${icon("trash")}${t("common.delete")}</button>`}
+      ${before && html`<span class="dialog-left buttons"><button type="button" class="button button-stop" data-do="delete-category" onClick=${() => askDelete(before)}>${icon("trash")}${t("common.delete")}</button>
+        ${canMerge(now, before) && html`<button type="button" class="button" data-do="merge" onClick=${() => show(MergeDialog, { id })}>${t("admin.merge")}</button>`}</span>`}
       <button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
       <button class="button button-primary" data-do="save-category" aria-busy=${saving.busy}>${before ? t("common.save") : t("admin.add")}</button>
     </div></form><//>`;
+}
+
+/** The field that was refused comes into sight and takes the focus; one that is locked only comes into sight. */
+function goTo(field) {
+  field?.scrollIntoView({ block: "center" });
+  field?.querySelector("input:not(:disabled), select:not(:disabled)")?.focus({ preventScroll: true });
 }
 
 const called = (criterion, at) => criterion.name || t("admin.criterion-n", { n: at + 1 });
@@ -127,52 +176,4 @@ function Back({ category }) {
 function askDelete(category) {
   show(Ask, { stop: true, title: t("admin.delete-title", { category: category.name }), text: t("admin.delete-text"), action: t("common.delete"),
     run: () => send("DELETE", path(category)), done: t("admin.said-deleted", { category: category.name }) });
-}
-
-// --- From the list -----------------------------------------------------------------
-
-export function TemplateDialog() {
-  const there = new Set(store().categories.map((category) => category.name.toLowerCase()));
-  const ticked = useSignal(new Set());
-  const busy = useSignal(""), problem = useSignal("");
-  const tick = (key, on) => {
-    const next = new Set(ticked.value);
-    on ? next.add(key) : next.delete(key);
-    ticked.value = next;
-    problem.value = "";
-  };
-  // One after the other, so that they stand in the list's order; what was added is unticked, and a second try adds the rest.
-  const add = async (e) => {
-    e.preventDefault();
-    if (busy.value) return;
-    problem.value = "";
-    const wanted = TEMPLATE.filter((key) => ticked.value.has(key));
-    if (!wanted.length) return;
-    try {
-      for (const [at, key] of wanted.entries()) {
-        busy.value = t("admin.template-adding", { at: at + 1, n: wanted.length });
-        await send("POST", "/api/categories", { name: t(`template.${key}`), criteria: defaultCriteria() });
-        tick(key, false);
-      }
-      announce(t("admin.template-added", { n: wanted.length }));
-      close();
-    } catch (error) {
-      if (!isOurs(error)) console.error(error);
-      problem.value = say(error);
-      announce(problem.value);
-    } finally {
-      busy.value = "";
-    }
-  };
-  const n = ticked.value.size;
-  return html`<${Dialog} wide title=${t("admin.template")}><form onSubmit=${add}>
-    <p class="muted">${t("admin.template-text")}</p>
-    <div class="template">${TEMPLATE.map((key) => {
-      const has = there.has(t(`template.${key}`).toLowerCase());
-      return html`<label class="choice" key=${key}><input type="checkbox" disabled=${has} checked=${has || ticked.value.has(key)} onChange=${(e) => tick(key, e.target.checked)} />
-        <span>${t(`template.${key}`)}${has && html` <span class="muted">(${t("admin.template-there")})</span>`}</span></label>`;
-    })}</div>
-    <div class="dialog-foot dialog-foot-stuck"><p class="field-error dialog-left" data-problem hidden=${!problem.value}>${problem}</p><button type="button" class="button button-quiet" onClick=${close}>${t("common.cancel")}</button>
-      <button class="button button-primary" data-do="add-template" disabled=${!n && !busy.value} aria-busy=${Boolean(busy.value)}>${busy.value || (n ? t("admin.template-add", { n }) : t("admin.add"))}</button></div>
-  </form><//>`;
 }

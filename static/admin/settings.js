@@ -8,6 +8,12 @@ import Backups from "/static/admin/backups.js";
 /** A language in its own words: whoever looks for it knows those. */
 const languageName = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
 
+/** The zones this browser knows, this device's own first, and the one that is set. */
+function zones(set) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return [...new Set([own, set, ...(Intl.supportedValuesOf?.("timeZone") ?? [])].filter(Boolean))];
+}
+
 export default function Settings() {
   return html`<${Head} title=${t("admin.settings")} /><div class="settings"><div><${Contest} /><${Password} /><${Session} /></div><div><${Addresses} /><${Backups} /></div></div>`;
 }
@@ -37,6 +43,8 @@ function Contest() {
     <div class="field"><label for="contest-name">${t("admin.contest-name")}</label><input id="contest-name" dir="auto" required maxlength="120" autocomplete="off" value=${now.name} onInput=${(e) => set("name", e.target.value)} /></div>
     ${languages.length > 1 && html`<div class="field"><label for="contest-language">${t("admin.language")}</label><select id="contest-language" value=${now.language} onChange=${(e) => set("language", e.target.value)} aria-describedby="language-hint">
       ${languages.map((code) => html`<option key=${code} value=${code} lang=${code}>${languageName(code)}</option>`)}</select><p class="field-hint" id="language-hint">${t("admin.language-hint")}</p></div>`}
+    <div class="field"><label for="contest-zone">${t("admin.zone")}</label><select id="contest-zone" value=${now.zone ?? ""} onChange=${(e) => set("zone", e.target.value)} aria-describedby="zone-hint">
+      <option value="">${t("admin.zone-device")}</option>${zones(now.zone).map((zone) => html`<option key=${zone} value=${zone}>${zone.replaceAll("_", " ")}</option>`)}</select><p class="field-hint" id="zone-hint">${t("admin.zone-hint")}</p></div>
     ${choices("wall", ["at-once", "checked-in"])}${choices("publish", ["placed", "all"])}
     <fieldset class="field"><legend class="field-label">${t("admin.switches")}</legend>
       ${["registration", "calm", "sheets_open"].map((name) => html`<label class="choice" key=${name}><input type="checkbox" checked=${now[name]} onChange=${(e) => set(name, e.target.checked)} /><span>${t(`admin.${name}`)}</span></label>`)}</fieldset>
