@@ -4,10 +4,10 @@ import { t } from "/static/words.js";
 import { close, send, store } from "/static/admin/contest.js";
 import { Dialog, Problem, useAction } from "/static/admin/parts.js";
 
-const takes = (category) => !category.from?.length && ["open", "judging"].includes(category.state);
+const takes = (category) => !category.from?.length && category.method !== "choice" && ["open", "judging"].includes(category.state);
 
 /** Whether a category can go into another at all: it has entries of its own that are not decided, and there is one to go to. */
-export const canMerge = (now, category) => !category.from?.length && ["open", "judging", "closed"].includes(category.state)
+export const canMerge = (now, category) => !category.from?.length && category.method !== "choice" && ["open", "judging", "closed"].includes(category.state)
   && now.entriesOf(category.id).length > 0 && now.categories.some((one) => one.id !== category.id && takes(one));
 
 export function MergeDialog({ id }) {

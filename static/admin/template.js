@@ -14,7 +14,7 @@ const BEST = ["best-of-day", "best-of-show"];
 /** What a ticked one is asked with. The best of all take the winners of every category that has entries of its own. */
 const fieldsOf = (key) => ({
   name: t(`template.${key}`), ...RULES[key],
-  ...(BEST.includes(key) && { from: store().categories.filter((one) => !one.from?.length).map((one) => one.id) }),
+  ...(BEST.includes(key) && { from: store().categories.filter((one) => !one.from?.length && one.method !== "choice").map((one) => one.id) }),
 });
 
 /** What comes with it, in words. */
