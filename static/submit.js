@@ -132,7 +132,7 @@ function askSecond({ number: entry, needs, mine }, chosenPhoto) {
 
 // --- Categories ------------------------------------------------------------------
 
-const entered = () => store.categories.filter((category) => !category.from?.length);      // a Best of Show makes its own entries
+const entered = () => store.categories.filter((category) => !category.from?.length && category.method !== "choice");      // those are made of other entries
 const openOnes = () => entered().filter((category) => category.state === "open");
 const registers = () => store.contest.registration !== false || store.me.role === "desk" || store.me.role === "admin";
 

@@ -86,13 +86,13 @@ export function CategoryDialog({ id }) {
   };
 
   if (id && !before) return html`<${Dialog} title=${t("admin.categories")}><p>${t("error.no_such_category")}</p><//>`;
-  const winners = values.value.from.length > 0;
+  const winners = values.value.from.length > 0, voted = before?.method === "choice";      // people's choice: no judges, no entries of its own
   return html`<${Dialog} wide title=${before ? before.name : t("admin.add-category")}><form ref=${form} onSubmit=${save} noValidate>
     <div class="field-row">
       <${Field} form=${given} name="name" label=${t("admin.name")}><${Input} form=${given} name="name" data-first dir="auto" required maxlength="120" /><//>
       <${Field} form=${given} name="day" label="${t("admin.day")} (${t("common.optional")})"><${Input} form=${given} name="day" type="date" /><//>
     </div>
-    <${Method} form=${given} />
+    ${!voted && html`<${Method} form=${given} />`}
     ${onCriteria(values.value.method) && html`<fieldset class="field" data-field="criteria" aria-describedby="criteria-wrong"><legend class="field-label">${t("admin.criteria")}</legend>
       ${!fixed && html`<p class="field-hint">${t("admin.criteria-hint")}</p>`}
       <${Criteria} list=${criteria} fixed=${fixed} set=${set} />
@@ -107,8 +107,8 @@ export function CategoryDialog({ id }) {
       <${Field} form=${given} name="quorum" label=${t("admin.quorum")} hint=${t("admin.quorum-hint")}><${Input} form=${given} name="quorum" type="number" inputmode="numeric" min="0" max="100" /><//>
     </div>
     <label class="choice"><input type="checkbox" name="show_scores" checked=${values.value.show_scores} onChange=${(e) => put("show_scores", e.target.checked)} /><span>${t("admin.show-scores")}</span></label>
-    ${!winners && html`<${Rules} form=${given} zone=${venue} contest=${now.contest} />`}
-    <${Best} form=${given} id=${id} opened=${winners} />
+    ${!winners && !voted && html`<${Rules} form=${given} zone=${venue} contest=${now.contest} />`}
+    <${Best} form=${given} id=${id} opened=${winners} voted=${voted} />
     ${before && html`<${Back} category=${before} />`}
     ${!Object.keys(wrong.value).length && html`<${Problem} of=${saving.problem} />`}
     <div class="dialog-foot">

@@ -78,14 +78,14 @@ export function Rules({ form, zone, contest, opened }) {
 }
 const RULES = ["age", "needs", "size_from", "max_per_artist", "closes_at", "minimum", "at_show"];
 
-export function Best({ form, id, opened }) {
+export function Best({ form, id, opened, voted }) {
   const { values, set, locked, wrong } = form;
-  const others = store().categories.filter((one) => one.id !== id);
+  const others = store().categories.filter((one) => one.id !== id && one.method !== "choice");
   const toggle = (key, on) => set("from", on ? [...values.from, key] : values.from.filter((one) => one !== key));
   const all = others.filter((one) => !one.from?.length).map((one) => one.id);
   if (!others.length) return null;
-  return html`<details class="rules-part" open=${opened || Boolean(wrong.from)} data-part="best"><summary>${t("admin.from")} <span class="muted">${values.from.length > 0 ? t("admin.categories-n", { n: values.from.length }) : t("admin.from-none")}</span></summary>
-    <fieldset class="field" data-field="from" aria-describedby="from-text from-wrong"><legend class="visually-hidden">${t("admin.from")}</legend><p class="field-hint" id="from-text">${t("admin.from-text")}</p>
+  return html`<details class="rules-part" open=${opened || Boolean(wrong.from)} data-part="best"><summary>${t("admin.from")} <span class="muted">${values.from.length > 0 ? t("admin.categories-n", { n: values.from.length }) : t(voted ? "common.all" : "admin.from-none")}</span></summary>
+    <fieldset class="field" data-field="from" aria-describedby="from-text from-wrong"><legend class="visually-hidden">${t("admin.from")}</legend><p class="field-hint" id="from-text">${t(voted ? "admin.from-votes" : "admin.from-text")}</p>
       ${!locked.from && html`<p class="buttons"><button type="button" class="button" data-do="from-all" onClick=${() => set("from", all)}>${t("admin.from-all")}</button>
         <button type="button" class="button button-quiet" data-do="from-none" disabled=${!values.from.length} onClick=${() => set("from", [])}>${t("common.none")}</button></p>`}
       <div class="template">${others.map((one) => html`<label class="choice" key=${one.id}><input type="checkbox" name="from" value=${one.id} disabled=${Boolean(locked.from)} checked=${values.from.includes(one.id)} onChange=${(e) => toggle(one.id, e.target.checked)} /><span dir="auto">${one.name}</span></label>`)}</div>

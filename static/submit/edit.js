@@ -48,7 +48,7 @@ export class EditEntry {
   }
 
   makeForm(entry) {
-    const options = this.store.categories.filter((one) => one.id === entry.category || (["open", "judging"].includes(one.state) && !one.from?.length));
+    const options = this.store.categories.filter((one) => one.id === entry.category || (["open", "judging"].includes(one.state) && !one.from?.length && one.method !== "choice"));
     const select = (name, label, choices, value) => field(label, make("select", { id: `edit-${name}`, name }, ...choices.map(([key, words]) => make("option", { value: key, text: words, selected: key === value }))));
     const form = make("form", { novalidate: true }, select("category", t("submit.category"), options.map(({ id, name }) => [id, name]), entry.category),
       ...TEXTS.map(([name, most]) => field(t(`admin.field-${name}`), make("input", { id: `edit-${name}`, name, maxlength: most, dir: "auto", autocomplete: "off", value: entry[name] ?? "" }))),
