@@ -5,6 +5,8 @@ import { call, newId } from "/static/api.js";
 import { connect } from "/static/live.js";
 import { showStatus } from "/static/status.js";
 import { drawMarks } from "/static/mine/marks.js";
+import { dayOf } from "/static/moments.js";
+import { SecondPhoto } from "/static/submit/second.js";
 import { copies, drawIcons, isolated, linkOf, make, minePath, put, qrPath, showNumber } from "/static/submit/parts.js";
 
 const find = (name) => document.querySelector(`[data-${name}]`);
@@ -22,8 +24,9 @@ let timer = null;
 let asking = false, askAgain = false;
 let dead = false;                    // the server knows no such link: asking again would not help
 let retry = 0;
+let second = null;                   // the place for the second photo: it stays while it is being sent
 
-const live = connect({ page: "mine", waiting: () => 0 });
+const live = connect({ page: "mine", waiting: () => (second?.busy ? 1 : 0) });
 showStatus(live, document.querySelector(".status"));
 
 // --- What is known ----------------------------------------------------------------
@@ -109,6 +112,7 @@ function draw() {
   find("mine").dataset.place = won?.place ?? "";
   document.title = `${headline} (${entry.number})`;
   drawSteps(entry, category);
+  drawSecond(entry, category);
   drawPicture(entry);
   drawFacts(entry, category);
   drawMarks(find("marks"), find("marks-list"), mine);
@@ -127,6 +131,20 @@ function drawSteps(entry, category) {
   make("span", { text: t(`entry-state.${step}`) }), i < at && make("span", { class: "visually-hidden", text: ` (${t("mine.step-done")})` }))));
 }
 
+/** The photo that the category asks for beside the first: sent from here while entries are open, taken at the desk after that. */
+function drawSecond(entry, category) {
+  const lacks = category.needs && entry.photos.length < 2 && !OUT.includes(entry.state) && entry.state !== "no-show" && !entry.overridden.includes("second_photo_missing");
+  const here = lacks && category.state === "open";
+  if (here && !second) {
+    second = new SecondPhoto({ path: `/api/mine/${encodeURIComponent(link)}/photos`, words: t(`submit.second-${category.needs}`), arrived: () => ask(), ended: () => live.poke() });
+    find("mine-second").replaceChildren(second.element);
+  }
+  if (!lacks && second && second.element.dataset.second === "asked") second = null;
+  find("mine-second").hidden = !second;
+  find("mine-late").hidden = !lacks || Boolean(here) || !["judging", "closed"].includes(category.state);
+  if (lacks) put(find("mine-late"), `${t(`submit.second-${category.needs}`)} ${t("mine.second-desk")}`);
+}
+
 function drawPicture(entry) {
   const { photo, hidden, number, state } = entry, shown = photo && !hidden && !OUT.includes(state);
   find("picture").hidden = !shown;
@@ -142,7 +160,8 @@ function drawPicture(entry) {
 
 function drawFacts(entry, category) {
   const rows = [["category", category.name, t(`category-state.${category.state}`)], ["collector", entry.collector], ["artist", entry.artist],
-    ["studio", entry.studio], ["tattoo-title", entry.title], ["phone", entry.phone], ["score", inFigures(placeOf(entry)?.score)]];
+    ["studio", entry.studio], ["tattoo-title", entry.title],
+    ["day", category.day && dayOf(category.day)], ["age", entry.age && t(`age.${entry.age}`)], ["size", entry.size_cm > 0 && t("mine.centimetres", { size: figure(entry.size_cm) })], ["at-show", entry.at_show && t("mine.yes")], ["phone", entry.phone], ["score", inFigures(placeOf(entry)?.score)]];
   find("facts").replaceChildren(...rows.filter(([, value]) => value).map(([name, value, more]) =>
     make("div", { class: "fact" }, make("dt", { text: t(`mine.${name}`) }),
       make("dd", {}, make("bdi", { text: value }), more && make("span", { class: "fact-more", text: more })))));

@@ -32,8 +32,9 @@ function lockedOf(now, category) {
 }
 
 /** What a refusal says beside its field, as {field: sentence}; {} where it is about no field of the form. */
-function wrongOf(problem) {
-  const field = problem instanceof Refused && (problem.params.field ?? FIELD_OF[problem.code]);
+function wrongOf(problem, sent) {
+  let field = problem instanceof Refused && (problem.params.field ?? FIELD_OF[problem.code]);
+  if (field === "name" && sent.name?.length > 0 && sent.name.length <= 120) field = "criteria";      // it is the name of one of those
   if (!field) return {};
   const key = problem.code === "wrong_state" ? `admin.locked-${field}` : ["bad_field", "missing_field"].includes(problem.code) ? `admin.wrong-${field}` : "";
   return { [SHOWN_AT[field] ?? field]: has(key) ? t(key) : say(problem) };
@@ -73,7 +74,7 @@ export function CategoryDialog({ id }) {
     if (before && !Object.keys(changes).length) return close();
     wrong.value = {};
     const run = () => (before ? send("PATCH", path(before), changes) : send("POST", "/api/categories", changes)).catch((problem) => {
-      wrong.value = wrongOf(problem);
+      wrong.value = wrongOf(problem, { name: values.value.name.trim() });
       const [field] = Object.keys(wrong.value);
       if (field) requestAnimationFrame(() => goTo(form.current?.querySelector(`[data-field="${field}"]`)));
       throw problem;

@@ -159,7 +159,7 @@ export function Next({ category }) {
   const finish = () => show(Ask, { title: t("admin.choice-end-title", { category: category.name }), text: t("admin.choice-end-text"), action: t("admin.choice-end"), run: () => command("close"), done: said("voted") });
   const start = () => {
     const run = () => command("judge");
-    const doubts = [!cover.entries && t("admin.no-entries-yet"), !cover.judges && t("admin.no-judges-yet")].filter(Boolean);
+    const doubts = [!cover.entries && !category.from?.length && t("admin.no-entries-yet"), !cover.judges && t("admin.no-judges-yet")].filter(Boolean);
     if (doubts.length) show(Ask, { title: t("admin.start-title", { category: category.name }), list: doubts, action: t("admin.start-anyway"), run, done: said("judging") });
     else action.run(run, said("judging"));
   };

@@ -1,6 +1,7 @@
 // The wall: the newest tattoo large, six small cells beside it, the last of them the way in. Tiles are kept by number, so an entry that
 // moves from the large cell to a small one keeps the stage of its inking.
 import { t, number as figure } from "/static/words.js";
+import { when, zoneOf } from "/static/moments.js";
 import { fit, make, photoPath, ratio } from "./dom.js";
 
 const STENCIL_MS = 1500;
@@ -27,6 +28,16 @@ function summary(store, entries) {
   const count = t("display.count", { n: entries.length, count: figure(entries.length, 0) });
   if (judging.length === 1) return t("display.count-judging", { count, category: judging[0].name });
   return count;
+}
+
+const TICK_MS = 20000;
+
+/** The next moment at which a category stops taking entries: [ms, its names], or null. */
+function closing(store) {
+  const open = store.categories.filter((category) => category.state === "open" && category.closes_at > Date.now() && !category.from?.length);
+  const next = Math.min(...open.map((category) => category.closes_at));
+  const names = open.filter((category) => category.closes_at === next).map((category) => category.name);
+  return open.length ? { next, names, all: names.length === store.categories.filter((category) => category.state === "open").length } : null;
 }
 
 class Tile {
@@ -73,7 +84,7 @@ function way(address) {
   const link = make("img", { class: "way-code", src: "/qr/submit.svg", alt: t("display.enter-code"), draggable: "false" });
   return make("li", { class: "way" }, link,
     make("p", { class: "way-words", text: t("display.enter") }),
-    address && make("p", { class: "way-address", text: address }));
+    make("p", { class: "way-closes" }), address && make("p", { class: "way-address", text: address }));
 }
 
 /** The wall as a scene: {element, update(store), fit()}. */
@@ -101,7 +112,20 @@ export class Wall {
     this.arrange(newest, open);
     for (const entry of newest) this.tiles.get(entry.number).update(entry);
     this.known = new Set(all.map((entry) => entry.number));
+    this.closes();
     this.fit();
+  }
+
+  /** Until when entries are taken, beside the way in; drawn again by the clock, since nobody tells a screen that time has passed. */
+  closes() {
+    clearTimeout(this.clock);
+    const next = closing(this.store);
+    if (next) this.clock = setTimeout(() => this.closes(), TICK_MS);
+    if (!this.way) return;
+    const line = this.way.querySelector(".way-closes");
+    const time = next && when(next.next, zoneOf(this.store.contest));
+    line.textContent = !next ? "" : next.all ? t("rule.closes", { time }) : t("display.closes", { time, category: next.names.length === 1 ? next.names[0] : t("display.some", { n: next.names.length }) });
+    line.hidden = !next;
   }
 
   arrange(newest, open) {
