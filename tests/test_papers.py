@@ -250,7 +250,7 @@ def test_typed_marks_stay_marked_whatever_happens_to_the_sheet():
 # An entrant's own marks.
 
 def test_an_entrant_sees_the_own_marks_only_when_they_are_opened_and_announced():
-    state = judged(made(entries=2, judges=3, places=1), {101: [9, 7, 8], 102: [5, 5, 5]})
+    state = judged(made(entries=2, judges=3, places=1), {101: [7, 9, 8], 102: [5, 5, 5]})
     state = do(state, contest.RecuseJudge, entry=101, judge="j3", recused=True, reason="")
     opened = do(state, contest.ChangeContest, fields={"sheets_open": True})
     for step in (lambda s: s, lambda s: do(s, contest.CloseJudging, category="sleeve"),
