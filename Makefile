@@ -15,7 +15,7 @@ DEMO_DATA ?= data-demo
 # In a bundle the wheels lie beside this file, and no internet is asked for.
 WHEELS = $(if $(wildcard wheels),--no-index --find-links wheels)
 
-.PHONY: help run demo notebooks test rehearse torture load autobahn bench bench-store bench-hub verify bundle deploy clean
+.PHONY: help run demo notebooks test rehearse torture load autobahn bench bench-store bench-hub bench-deploy verify bundle deploy clean
 
 help:  ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' Makefile
@@ -57,6 +57,9 @@ bench-store: .venv/.test  ## the same for the store alone, beside SQLite, TinyDB
 
 bench-hub: .venv/.test  ## the same for the hub, beside socket.io, ws, C and others (some ten minutes; a look with QUICK=1)
 	@.venv/bin/python -m bench hub
+
+bench-deploy: .venv/.test  ## the same for a deploy: the gap of a stop and a start, a restart in place, memory
+	@.venv/bin/python -m bench deploy
 
 verify: .venv/.test  ## is this checkout ready for a contest? Every check, a row each (ARGS=--quick: only the files; ARGS=--list: what each promises)
 	@.venv/bin/python -m deploy.verify $(ARGS)

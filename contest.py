@@ -4966,11 +4966,13 @@ class Secret:
         self.password: str = kept.get("password", "")  # "scrypt$<salt hex>$<hash hex>", "" where none is set
         self.setup: str = kept.get("setup", "")  # hash of the setup link that still works
         self.setup_until: int = kept.get("setup_until", 0)  # ms
+        self.addresses: list[str] = kept.get("addresses", [])  # to which links and codes that were given out lead, the newest last
         if not kept:
             self.save()
 
     def save(self) -> None:
-        kept = {"key": self.key.hex(), "password": self.password, "setup": self.setup, "setup_until": self.setup_until}
+        kept = {"key": self.key.hex(), "password": self.password, "setup": self.setup, "setup_until": self.setup_until,
+                "addresses": self.addresses}
         replace_file(self._disk, self._path, [orjson.dumps(kept)])
 
     def derive(self, kind: str, name: str, generation: int = 1) -> str:
@@ -7315,6 +7317,7 @@ class Site:
     crowd: Crowd
     uploads: Crowd
     begun: float = 0.0
+    machine: Machine | None = None  # where one listens
     start_again: Callable = lambda: None  # set by who can: end this server and start it anew from what is staged
     running: int = 0
     draining: bool = False
@@ -7951,7 +7954,14 @@ def _presence(site: Site, ask: Ask) -> Answer:
     if ask.who.role == "host":  # who runs the show must know that it is seen; whose phone is where is the organiser's
         return Answer({"screens": screens})
     return Answer({"screens": screens, "connections": here,
-                   "devices": [c for c in seen if c["audience"].startswith("judge:")]})
+                   "devices": [c for c in seen if c["audience"].startswith("judge:")],
+                   "warnings": site.machine.warnings() if site.machine else []})
+
+
+def _forget_warnings(site: Site, ask: Ask) -> Answer:
+    if site.machine:
+        site.machine.forget()
+    return Answer({"warnings": site.machine.warnings() if site.machine else []})
 
 
 def _rescue(site: Site, ask: Ask) -> Answer:
@@ -8231,6 +8241,7 @@ ROUTES = (
     Route("POST", "/api/restore", ADMIN, _restore, "archive"),
     Route("POST", "/api/rescue", ADMIN, _rescue),
     Route("GET", "/api/presence", HOSTS, _presence),
+    Route("DELETE", "/api/warnings", ADMIN, _forget_warnings),
     Route("GET", "/health", PUBLIC, _health),
     Route("GET", "/ready", PUBLIC, _ready),
     Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),
@@ -8881,7 +8892,7 @@ class Server:
         """The address that a phone in the room can reach; it stands on every QR code."""
         if self.settings.public_url or self.settings.host not in ("0.0.0.0", "::", ""):
             return self.settings.public_url.rstrip("/") or self.url
-        return f"http://{(lan_addresses() or ['127.0.0.1'])[0]}:{self.port}"
+        return f"http://{local_name() or (lan_addresses() or ['127.0.0.1'])[0]}:{self.port}"
 
     def start(self) -> None:
         """Serve: from here on requests are answered."""
@@ -8898,6 +8909,8 @@ class Server:
             self.metrics_web = Front(self.metrics_listener, make_metrics_app(self.site), dataclasses.replace(gate, admit=nobody, note=None), self.site.crowd, self.connection_class)
             self.metrics_web.start()
         self.site.hub.start()
+        self.site.machine = Machine(self.site, self.port)
+        self.site.machine.start()
 
     def stop(self) -> None:
         """Drain: refuse new requests, let running ones end, tell the sockets, write snapshot and HEAD."""
@@ -8911,6 +8924,8 @@ class Server:
             gevent.sleep(0.02)
         self.desk.stop()
         self.keeper.stop()
+        if site.machine:
+            site.machine.stop()
         with contextlib.suppress(OSError):  # all is durable: a close has nothing left to lose
             self.desk.log.close()
         for web in filter(None, (self.web, self.metrics_web)):
@@ -8976,6 +8991,96 @@ def lan_addresses() -> list[str]:
     with contextlib.suppress(OSError):
         found += [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [a for a in dict.fromkeys(found) if not a.startswith("127.")]
+
+
+def local_name(resolve: Callable = socket.getaddrinfo, seconds: float = 1.0) -> str:
+    """This machine's name in the local network, as inkfest.local, where it leads to an address of ours; else "".
+
+    A resolver without a network may think for ten seconds: it is asked in a thread, and not waited for.
+    """
+    name, found = socket.gethostname().partition(".")[0].lower() + ".local", []
+
+    def look_up() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(each[4][0] for each in resolve(name, None, socket.AF_INET))
+    asking = threading.Thread(target=look_up, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return name if set(found) & set(lan_addresses()) else ""
+
+
+class Machine:
+    """What becomes of the machine under a server: it slept, its address is another, its disk fills. For /admin and the terminal."""
+
+    LOOK_SECONDS, SLEPT_SECONDS, KEPT_ADDRESSES = 5, 20, 8
+
+    def __init__(self, site: Site, port: int, wall: Callable[[], float] = time.time, awake: Callable[[], float] = time.monotonic,
+                 addresses: Callable[[], list[str]] = lan_addresses):
+        """wall, awake   clocks: one that goes on while the machine sleeps, one that does not; addresses   those others may reach"""
+        self._site, self._port, self._wall, self._awake, self._addresses = site, port, wall, awake, addresses
+        self._ahead, self._slept, self._is_low, self._own = wall() - awake(), {}, False, addresses()
+        self._greenlet: gevent.Greenlet | None = None
+        self._note_address()
+
+    def _note_address(self) -> None:
+        """Remember where what is given out from now on leads to, in what a backup takes along."""
+        secret, address = self._site.secret, self._site.address
+        if address not in secret.addresses[-1:] and urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", "::1", "localhost"):
+            secret.addresses = [*[each for each in secret.addresses if each != address], address][-self.KEPT_ADDRESSES:]
+            Keeper.quietly(secret.save)
+
+    def start(self) -> None:
+        """Look every few seconds."""
+        self._greenlet = gevent.spawn(self._look_for_ever)
+
+    def stop(self) -> None:
+        if self._greenlet:
+            self._greenlet.kill()
+
+    def _look_for_ever(self) -> None:
+        while True:
+            gevent.sleep(self.LOOK_SECONDS)
+            Keeper.quietly(self.look)
+
+    def look(self) -> None:
+        """Look once, and say on the terminal what is new."""
+        ahead = self._wall() - self._awake()
+        if ahead - self._ahead > self.SLEPT_SECONDS:
+            self._slept = {"code": "slept", "seconds": round(ahead - self._ahead), "at": int(self._wall() * 1000)}
+            self._say(f"This machine slept for {self._slept['seconds']} seconds, or its clock was set: nobody was answered meanwhile. Keep it awake.")
+        self._ahead = ahead
+        was, self._own = set(self._own), in_pool(gevent.get_hub().threadpool, self._addresses)
+        if was != set(self._own) and any(each["code"] == "address_lost" for each in self.warnings()):
+            self._say(f"This machine is no longer at {self._site.address}: it has {', '.join(self._own) or 'no network'} now.")
+        was_low, self._is_low = self._is_low, self._site.keeper.room.free_bytes() < 4 * self._site.settings.reserve_bytes
+        if self._is_low and not was_low:
+            self._say("The disk fills up: make room before photos are refused.")
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(f"contest.py: {text}", file=sys.stderr, flush=True)
+
+    def _leads_here(self, address: str) -> bool:
+        where = urllib.parse.urlsplit(address)
+        return address == self._site.address or (where.hostname in self._own and where.port == self._port)
+
+    def warnings(self) -> list[dict]:
+        """What the organiser should know: [{"code": "slept", "seconds", "at": ms}, {"code": "disk_low", "megabytes"},
+        {"code": "address_lost" (codes shown now lead nowhere), "address"}, {"code": "address_former" (some given out before do), "address"}]."""
+        address = self._site.address
+        host = urllib.parse.urlsplit(address).hostname or ""
+        moved = bool(re.fullmatch(r"[\d.]+", host)) and host not in (*self._own, "127.0.0.1") and not self._site.settings.public_url and (
+            self._site.settings.host in ("0.0.0.0", "::", ""))
+        found = [self._slept] if self._slept else []
+        found += [{"code": "disk_low", "megabytes": max(0, self._site.keeper.room.free_bytes() >> 20)}] if self._is_low else []
+        found += [{"code": "address_lost", "address": address}] if moved else []
+        return found + [{"code": "address_former", "address": each} for each in self._site.secret.addresses if not self._leads_here(each)]
+
+    def forget(self) -> None:
+        """The organiser has seen it: what is so now is said again, what was is not."""
+        self._slept = {}
+        self._site.secret.addresses = [each for each in self._site.secret.addresses if self._leads_here(each)]
+        self._site.secret.save()
 
 
 def _counted(pieces: Iterable[bytes], what: str, total: int, tell: Callable[[str, int, int], None]) -> Iterator[bytes]:

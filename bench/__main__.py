@@ -1,8 +1,9 @@
-"""`make bench`, `make bench-store`, `make bench-hub`: every bench of a group in turn; prints the figures and writes the group's block in docs/benchmarks.md.
+"""`make bench`, `make bench-store`, `make bench-hub`, `make bench-deploy`: every bench of a group in turn; prints the figures and writes the group's block in docs/benchmarks.md.
 
     python -m bench             the whole server
     python -m bench store       the store alone, beside others
     python -m bench hub         the hub, beside others; with QUICK=1 a look in a minute or two, which is not written down
+    python -m bench deploy      what a deploy and a small machine cost
     python -m bench NAME ...    single parts, for whoever works on one; the document stays as it is
 """
 
@@ -14,7 +15,7 @@ from importlib import import_module
 
 from bench.common import TOP, commit_hash, machine
 
-SERVER, STORE, HUB = "make bench", "make bench-store", "make bench-hub"
+SERVER, STORE, HUB, DEPLOY = "make bench", "make bench-store", "make bench-hub", "make bench-deploy"
 GROUPS = {
     SERVER: ("The whole server", {
         "entries": "Entries a second, with many there already",
@@ -32,14 +33,17 @@ GROUPS = {
         "hub_health": "/health in a storm",
         "hub_return": "A server that was lost",
     }),
+    DEPLOY: ("Deploys and memory", {
+        "deploy": "A new version, and a small machine",
+    }),
 }
 DOCUMENT = TOP / "docs" / "benchmarks.md"
-HEAD = ("# Benchmarks\n\nWritten by `make bench`, `make bench-store` and `make bench-hub`, not by hand.\n\n"
+HEAD = ("# Benchmarks\n\nWritten by `make bench`, `make bench-store`, `make bench-hub` and `make bench-deploy`, not by hand.\n\n"
         "Absolute figures move with the machine and with what else it does; the ratios are medians of rounds that ran in turn, and are what to compare.\n")
 
 
 def main(wanted: list[str]) -> None:
-    command = {(): SERVER, ("store",): STORE, ("hub",): HUB}.get(tuple(wanted))
+    command = {(): SERVER, ("store",): STORE, ("hub",): HUB, ("deploy",): DEPLOY}.get(tuple(wanted))
     if command is None:
         titles = {name: title for _, parts in GROUPS.values() for name, title in parts.items()}
         for name in wanted:

@@ -17,7 +17,7 @@ def measure() -> str:
         empty, day, storm = (Server(under / name / "data") for name in ("empty", "day", "storm"))
         for server, hours_ago in ((day, 1), (storm, 0)):
             server.data.mkdir(parents=True)
-            _fill(server.data, hours_ago)
+            fill(server.data, hours_ago)
         found = interleaved({
             "nothing yet": lambda: _start(empty, Server.stop),
             f"{EVENTS:,} events, stopped in peace": lambda: _start(day, Server.stop),
@@ -28,7 +28,7 @@ def measure() -> str:
             + table(["the folder", "to the first 200"], [[name, f"{median(figures):.2f} s"] for name, figures in found.items()]))
 
 
-def _fill(under: Path, hours_ago: float) -> None:
+def fill(under: Path, hours_ago: float) -> None:
     """A contest of 400 entries with sheets of 40 judges, up to the wanted number of events."""
     with desk(under) as opened:
         judges, entries = rehearsal(opened, entries=400, judges=40)

@@ -6,6 +6,7 @@ import { Act, Head, Next, Problem, StateChip, isolated, useAction } from "/stati
 import { CategoryDialog, TemplateDialog, focusMove } from "/static/admin/categories.js";
 import { coverage } from "/static/admin/model.js";
 import { fault, usePresence } from "/static/admin/presence.js";
+import Warnings from "/static/admin/warnings.js";
 
 export default function Now() {
   const { contest, categories } = store();
@@ -13,6 +14,7 @@ export default function Now() {
   const there = usePresence();
   return html`<${Head} title=${t("admin.now")} />
     ${fault.value && html`<p class="notice notice-stop warn not-ready" data-not-ready>${icon("triangle-alert")} ${fault.value}</p>`}
+    <${Warnings} of=${there?.warnings ?? []} />
     <${FirstSteps} />
     ${contest.name && categories.length > 0 && html`<${Facts} there=${there} />`}
     ${categories.length > 0 && html`<ol class="lines">${categories.map((category, at) => html`<${Line} key=${category.id} category=${category} at=${at} of=${categories.length} arranging=${arranging.value} />`)}</ol>
