@@ -39,7 +39,7 @@ function Head() {
   if (model.contest.value.me?.role !== "judge") return html`<header class="judge-head"><h1>${t("judge.title")}</h1></header>`;
   return html`
     <header class="judge-head">
-      <h1><span class="judge-category" dir="auto">${c?.name ?? t("judge.title")}</span> ${c && c.state !== "open" && html`<span class="judge-count" data-count>${model.countOf(c)}</span>`}</h1>
+      <h1><span class="judge-category" dir="auto">${c?.name ?? t("judge.title")}</span> ${c && c.state !== "open" && html`<span class="judge-count" data-count data-method=${c.method}>${model.countOf(c)}</span>`}</h1>
       <p class="judge-sync" data-sync=${look}>${text}</p>
     </header>`;
 }

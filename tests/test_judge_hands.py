@@ -173,10 +173,12 @@ def test_a_lost_answer_followed_by_a_new_tap_on_tokens(hall, page_at, wire):    
 
 
 @pytest.mark.seconds(120)
-def test_a_recused_entry_gets_no_token_and_its_token_comes_back(hall, page_at):
+def test_a_recused_entry_gets_no_token_and_its_token_comes_back(hall, page_at, look):      # noqa: F811
     page, ana = phone(page_at, hall)
     give(page, 101, 102)
     page.locator("[data-look='102']").click()
+    found = look(page, "token-look", [PHONE, SMALL], DARK, full=False)
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     page.locator(".look [data-recuse]").click()
     page.locator("[data-recuse-confirm]").click()
     expect(page.locator("[data-tile='102'] .tile-why")).to_have_text("Left to the others")
@@ -195,6 +197,7 @@ def test_a_recused_entry_gets_no_token_and_its_token_comes_back(hall, page_at):
     expect(page.locator("[data-recused=organiser]")).to_contain_text("only the organiser can lift that")
     assert page.locator("[data-unrecuse]").count() == 0
     expect(page.locator("[data-count]")).to_have_text("0 of 3 judged")
+    right(found + look(page, "recused-organiser", [PHONE, SMALL], DARK, full=False))
 
 
 @pytest.mark.seconds(90)
@@ -473,6 +476,10 @@ def test_a_phone_follows_the_stage_until_the_judge_moves_away_and_never_from_a_h
     expect(page.locator("[data-stage='112']")).to_be_visible()
     page.wait_for_timeout(3200)
     here(page, away)
+    page.reload()
+    expect(page.locator("[data-stage='112']")).to_be_visible()
+    page.wait_for_timeout(1000)
+    here(page, away)      # also after a reload
     page.locator("[data-stage='112']").click()
     here(page, 112)
     hall.do("/api/stage", {"entry": 111, "follow": True})
@@ -483,5 +490,5 @@ def test_a_phone_follows_the_stage_until_the_judge_moves_away_and_never_from_a_h
     hall.do("/api/stage", {"entry": 108, "follow": False})
     expect(page.locator("[data-stage='108']")).to_be_visible()
     page.wait_for_timeout(1000)
-    assert page.locator("[data-tokens]").count() == 1 and same(page)
+    assert page.locator("[data-tokens]").count() == 1
     right(found)

@@ -6,6 +6,7 @@ import * as model from "/static/judge/model.js";
 
 const CALM_MS = 2500;       // after the last tap: the next one must not land on another entry
 const AGAIN_MS = 300;
+const AWAY = "contest-judge-away";
 
 let touched = 0, touching = false;
 
@@ -31,6 +32,7 @@ export function followStage(arrived) {
   const watch = (down) => () => { touching = down; touched = Date.now(); };
   for (const [name, down] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) addEventListener(name, watch(down), true);
   addEventListener("keydown", () => { touched = Date.now(); }, true);
+  keepAway();
   let timer = 0;
   const follow = () => {
     clearTimeout(timer);
@@ -44,6 +46,14 @@ export function followStage(arrived) {
     void [staged.value, model.away.value, model.number.value, model.contest.value];
     queueMicrotask(follow);
   });
+}
+
+/** A judge who had moved away is still away after a reload. */
+function keepAway() {
+  try {
+    model.away.value = sessionStorage.getItem(AWAY) === "yes";
+    effect(() => { sessionStorage.setItem(AWAY, model.away.value ? "yes" : "no"); });
+  } catch { /* a private window: the phone follows again */ }
 }
 
 /** Says who is on stage, and leads there and back to following. */
