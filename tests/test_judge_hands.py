@@ -218,6 +218,8 @@ def test_tokens_for_an_entry_that_was_withdrawn_meanwhile_cost_the_others_nothin
 @pytest.mark.seconds(150)
 def test_a_ranking_is_a_draft_until_it_is_whole_and_then_sent_as_one(hall, page_at, look):
     page, ana = phone(page_at, hall, category="fine")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/rankings/" in request.url else None)
     page.context.set_offline(True)
     for number in (108, 107, 110):
         page.locator(f"[data-place='{number}']").click()
@@ -239,7 +241,7 @@ def test_a_ranking_is_a_draft_until_it_is_whole_and_then_sent_as_one(hall, page_
     until(lambda: page.evaluate("() => navigator.onLine"))
     expect(page.locator("[data-sync=here]")).to_have_text("1 on this phone", timeout=OFFLINE)
     expect(page.locator("[data-left='1']")).to_be_visible()
-    assert page.locator("[data-done]").count() == 0 and dealt(hall, ana, "RankingGiven") == [], "a draft is not sent"
+    assert page.locator("[data-done]").count() == 0 and asked == [], "a draft is not sent"
     page.locator("[data-place='109']").click()
     sent(page)
     assert dealt(hall, ana, "RankingGiven") == [[110, 108, 107, 109]]
@@ -291,12 +293,15 @@ def test_an_entry_that_goes_makes_a_draft_whole_and_one_that_comes_makes_the_ord
     until(lambda: dealt(hall, ana, "RankingGiven") == [[107, 108, 109]], what="the order is whole by now")
     sent(page)
     # One more comes back that this phone has not heard of when it sends.
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/rankings/" in request.url else None)
     page.context.set_offline(True)
     page.locator("[data-rank='108'] [data-move='-1']").click()
     hall.do("/api/entries/110/reinstate")
     page.context.set_offline(False)
     expect(page.locator("[data-place='110']")).to_be_visible(timeout=OFFLINE)
     until(lambda: (hands(page, ana)["hand/fine"]["waiting"] or {}).get("draft") is True, what="a draft again")
+    assert len(asked) <= 6, "what is refused is not sent again and again"
     assert page.locator("[data-not-taken]").count() == 0 and page.locator("[data-done]").count() == 0
     page.locator("[data-place='110']").click()
     sent(page)

@@ -135,12 +135,18 @@ export function setHand(c, entries, label) {
  */
 export function mendHands() {
   for (const c of categories.value.filter((one) => isByHand(one) && takesMarks(one))) {
-    const record = records.value.get(handKey(c.id));
+    const key = handKey(c.id), record = records.value.get(key), fits = eligible(c).map((e) => e.number).join();
+    if (mended.get(key) !== fits) mended.delete(key);
     const whole = record?.waiting?.draft && !isUnfinished(c) && handOf(c).length > 0;
     const lost = record?.refused?.code === "withdrawn" && !record.waiting && !record.sent && handOf(c).length < record.refused.wish.entries.length;
-    if ((whole || lost) && !record.conflict) giveHand(c, handOf(c));
+    if (!(whole || lost) || record.conflict || mended.has(key)) continue;
+    mended.set(key, fits);
+    giveHand(c, handOf(c));
   }
 }
+
+/** By key, the entries for which a hand was mended: what the server refuses all the same is not sent again until this phone knows better. */
+const mended = new Map();
 
 // --- Going on ------------------------------------------------------------------
 
