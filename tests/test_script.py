@@ -563,3 +563,25 @@ def test_the_log_is_followed_as_json_lines_across_a_restart_until_nobody_reads(s
     finally:
         child.kill()
         child.communicate()
+
+
+def test_a_key_is_made_shown_and_revoked_on_the_settings_page(server, page_at, axe, shot):
+    one = server()
+    admin = Http(one).login_admin()
+    page = page_at(390, 844, http=admin, locale="de")
+    page.goto(one.url + "/admin#settings")
+    keys = page.locator("[data-keys]")
+    keys.locator("#key-name").fill("Licht")
+    keys.locator("[data-do=add-key]").click()
+    row = keys.locator("[data-key]")
+    row.locator("summary").click()
+    secret = row.locator("[data-secret]").inner_text()
+    assert app.Client(one.url, secret).state()["me"]["role"] == "host"
+    assert axe(page) == []
+    keys.scroll_into_view_if_needed()
+    shot(page, "keys-390-de")
+    row.locator("[data-do=revoke-key]").click()
+    page.locator("[data-confirm]").click()
+    row.wait_for(state="detached")
+    with pytest.raises(Refused, match="not .or no longer. good"):
+        app.Client(one.url, secret).state()

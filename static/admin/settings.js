@@ -4,6 +4,7 @@ import { t } from "/static/words.js";
 import { announce, send, store } from "/static/admin/contest.js";
 import { Head, Problem, useAction } from "/static/admin/parts.js";
 import Backups from "/static/admin/backups.js";
+import Keys from "/static/admin/keys.js";
 
 /** A language in its own words: whoever looks for it knows those. */
 const languageName = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
@@ -15,7 +16,7 @@ function zones(set) {
 }
 
 export default function Settings() {
-  return html`<${Head} title=${t("admin.settings")} /><div class="settings"><div><${Contest} /><${Password} /><${Session} /></div><div><${Addresses} /><${Backups} /></div></div>`;
+  return html`<${Head} title=${t("admin.settings")} /><div class="settings"><div><${Contest} /><${Password} /><${Keys} /><${Session} /></div><div><${Addresses} /><${Backups} /></div></div>`;
 }
 
 function Contest() {
