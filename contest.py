@@ -9797,9 +9797,11 @@ class Beside(_Local):
         lock = self.folder / "LOCK"
         self.url = next((word for word in (lock.read_text().split() if lock.exists() else []) if word.startswith("http")), "")
         here = Path(__file__).resolve().parent
-        self._kept = Site(dataclasses.replace(settings, data=str(self.folder)), self.folder, types.SimpleNamespace(), None, None, Backlog(settings),
-                          Secret(self.folder, self._disk), None, settings.public_url or self.url, here,
-                          load_words(here / "static" / "words"), Throttle(), Crowd(0, 0))
+        absent = dict.fromkeys(each.name for each in dataclasses.fields(Site) if each.default is dataclasses.MISSING)  # what only a server has
+        self._kept = Site(**absent | {
+            "settings": dataclasses.replace(settings, data=str(self.folder)), "folder": self.folder, "desk": types.SimpleNamespace(),
+            "hub": Backlog(settings), "secret": Secret(self.folder, self._disk), "address": settings.public_url or self.url, "here": here,
+            "words": load_words(here / "static" / "words")})
         self._kept.desk.log = types.SimpleNamespace(disk=self._disk, folder=self.folder)
         with _no_collection():
             self._read_anew()
