@@ -3,7 +3,7 @@ import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
 import { number, say, t } from "/static/words.js";
 import { announce, go, isOurs, route, send, store } from "/static/admin/contest.js";
 import { CategoryLinks, EntryNumber, Head } from "/static/admin/parts.js";
-import { isOut, panel, pool, seat } from "/static/admin/model.js";
+import { isOut, panel, pool } from "/static/admin/model.js";
 
 export default function Typing() {
   const now = store();
@@ -26,6 +26,13 @@ const figure = (text) => Number(text.trim().replace(",", "."));
 function fits({ lowest, highest, step }, mark) {
   const steps = (mark - lowest) / step;
   return mark >= lowest && mark <= highest && Math.abs(steps - Math.round(steps)) < 1e-6;
+}
+/** How far a sheet is: {look: empty|started|full|recused, given, of, total}. */
+function filled(category, sheet) {
+  const marks = sheet?.marks ?? {}, of = category.criteria.length, given = category.criteria.filter(({ id }) => id in marks).length;
+  const weight = category.criteria.reduce((sum, one) => sum + one.weight, 0);
+  const look = sheet?.recused ? "recused" : !given ? "empty" : given < of ? "started" : "full";
+  return { look, given, of, total: category.criteria.reduce((sum, one) => sum + one.weight * (marks[one.id] ?? 0), 0) / weight };
 }
 const base = (thing) => thing?.seq ?? null;
 
@@ -55,7 +62,7 @@ function Sheets({ category, judge }) {
   const typed = useSignal({ n: "", marks: {}, base: null, sheet: null }), first = useRef(null), form = useRef(null);
   const entries = pool(now, category);
   const sheetOf = (n) => now.sheet(n, judge.id);
-  const next = (after) => [...entries.filter((entry) => entry.number > after), ...entries].find((entry) => entry.number !== after && ["empty", "started"].includes(seat(category, sheetOf(entry.number)).look));
+  const next = (after) => [...entries.filter((entry) => entry.number > after), ...entries].find((entry) => entry.number !== after && ["empty", "started"].includes(filled(category, sheetOf(entry.number)).look));
   /** Take a number up: what is wrong with it is said at once, and the marks that are there already stand in the fields. */
   const take = (n) => {
     const entry = now.entry(Number(n)), sheet = entry && sheetOf(entry.number);
@@ -108,8 +115,8 @@ function Sheets({ category, judge }) {
 
 /** An entry in the list below: its state for this judge; a tap takes it up. */
 function Row({ category, entry, sheet, take }) {
-  const { look, total, given, of } = seat(category, sheet);
-  const words = { empty: t("admin.cell-empty"), recused: t("admin.cell-recused"), started: t("admin.cell-started-long", { some: given, all: of }), full: total === undefined ? "" : number(total, 2) }[look];
+  const { look, total, given, of } = filled(category, sheet);
+  const words = { empty: t("admin.cell-empty"), recused: t("admin.cell-recused"), started: t("admin.cell-started-long", { some: given, all: of }), full: number(total, 2) }[look];
   return html`<li><button type="button" class="typing-row typing-${look}" data-typed-entry=${entry.number} onClick=${() => take(entry.number)}><${EntryNumber} n=${entry.number} /><span>${words}</span>${given > 0 && look !== "recused" && html`<span class="muted" data-from=${sheet.typed ? "paper" : "phone"}>${t(sheet.typed ? "admin.typing-from-paper" : "admin.typing-from-phone")}</span>`}</button></li>`;
 }
 
