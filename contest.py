@@ -7679,8 +7679,9 @@ def _thought_of(site: Site, ask: Ask, category: Category) -> list[int] | None:
     if "placed" not in ask.query:
         return None
     named = [int(each) if each.isascii() and each.isdigit() and len(each) < 10 else 0 for each in ask.query["placed"].split(",") if each]
+    competing = {entry.number for entry in pool_of(site.state, category)}
     for number in named:
-        if number not in site.state.entries or site.state.entries[number].category != category.id:
+        if number not in competing:
             raise Refused("bad_query", f"placed is numbers of entries of {category.name}, with commas.", field="placed")
     return named
 

@@ -2,7 +2,7 @@
 // so that photos already on the page stay where they are.
 import { connect } from "./live.js";
 import { showStatus } from "./status.js";
-import { has, number as figure, ready, t } from "./words.js";
+import { has, moment, number as figure, ready, t } from "./words.js";
 
 const root = document.querySelector("[data-winners]");
 const drawn = new Map();      // category id -> {key: what was drawn, section}
@@ -57,13 +57,13 @@ function rest(rows) {
 
 /** What a category has to show, as plain values; null before its first place is revealed. */
 function shown(store, category) {
-  const places = store.winnersOf(category.id)?.places;
+  const { places, absent = [], corrected = null } = store.winnersOf(category.id) ?? {};
   if (!places?.length && category.state !== "announced") return null;
   const flat = (places ?? []).flatMap(({ place, entries }) => entries.map((winner) => ({ ...winner, place, shared: entries.length > 1 })));
   const placed = new Set(flat.map(({ number }) => number));
   const others = store.contest.publish === "all" && category.state === "announced"
     ? store.entriesOf(category.id).filter(({ number }) => !placed.has(number)) : [];
-  return { name: category.name, top: flat.filter(({ place }) => place <= 3), rest: [...flat.filter(({ place }) => place > 3), ...others] };
+  return { name: category.name, absent, corrected, top: flat.filter(({ place }) => place <= 3), rest: [...flat.filter(({ place }) => place > 3), ...others] };
 }
 
 /** One vote a phone is a weak vote: the results say so. */
@@ -72,10 +72,18 @@ function weak(id) {
   return method === "choice" && ballots === "devices" ? make("p", { class: "muted", "data-weak": "" }, t("winners.weak")) : null;
 }
 
-function section(id, { name, top, rest: rows }) {
+/** What changed after the first announcement, so that nobody finds other names than yesterday without a word. */
+function notes({ absent, corrected }) {
+  return [absent.length ? make("p", { "data-absent": "" }, t("winners.absent", { n: absent.length, entries: absent.join(", ") })) : null,
+    corrected ? make("p", { "data-corrected": "" }, make("strong", {}, t("winners.corrected", { at: moment(corrected.at) })), " ", make("span", { dir: "auto" }, corrected.reason)) : null];
+}
+
+function section(id, view) {
+  const { name, top, rest: rows } = view;
   return make("section", { class: "winners-category", "data-category": id, "aria-labelledby": `category-${id}` },
     make("h2", { class: "gothic", dir: "auto", id: `category-${id}` }, name), weak(id),
     top.length ? make("ol", { class: "winners-places" }, top.map((winner) => card(winner.place, winner, winner.shared))) : make("p", { class: "winners-none" }, t("place.none")),
+    make("div", { class: "winners-notes" }, notes(view)),
     rows.length ? rest(rows) : null);
 }
 

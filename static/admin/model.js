@@ -19,16 +19,46 @@ export const pool = (store, category) => poolOf(store, category).filter((entry) 
 export const panel = (store, category) =>
   store.judges.filter((judge) => category.method !== "choice" && judge.role === "judge" && (!judge.categories || judge.categories.includes(category.id)));
 
-/** What one judge said of one entry: {look: empty|started|full|recused, given, of, late, counted, total}. */
-export function seat(category, sheet) {
+/** Marks on criteria are given, as against tokens, rankings and the people's votes. */
+export const isMarked = (category) => category.method === "points" || category.method === "trimmed";
+
+/** Tokens and rankings are given by the hand, for a whole category; marks by the sheet, for an entry. */
+export const isByHand = (category) => category.method === "tokens" || category.method === "ranking";
+
+/**
+ * What one judge said of one entry: {look: empty|started|full|recused|none, given, of, late, counted, because}.
+ *   full    points: + total; tokens: a token; ranking: + rank
+ *   started half a sheet; ranking: + rank, of an order that lacks an entry
+ *   none    no token, and the judge has none left to give
+ * hand: that of `handOf`, where many of a judge's are asked for.
+ */
+export function seat(store, category, entry, judge, hand) {
+  const sheet = store.sheet(entry.number, judge.id);
+  if (sheet?.recused) return { look: "recused", given: 0, of: 0, because: sheet.because };
+  return isByHand(category) ? dealt(category, entry, hand ?? handOf(store, category, judge)) : marked(category, sheet);
+}
+
+function marked(category, sheet) {
   const of = category.criteria.length;
-  if (!sheet) return { look: "empty", given: 0, of };
-  const { recused, late, counted, marks } = sheet;
+  const { late, counted, marks = {} } = sheet ?? {};
   const given = category.criteria.filter((criterion) => criterion.id in marks).length;
-  if (recused) return { look: "recused", given, of };
   if (!given) return { look: "empty", given, of };
   if (given < of) return { look: "started", given, of, late, counted };
   return { look: "full", given, of, late, counted, total: total(category, marks) };
+}
+
+function dealt(category, entry, { order, due, late, counted }) {
+  const at = order.indexOf(entry.number), common = { given: order.length, of: due, late, counted };
+  if (category.method === "tokens") return { look: at >= 0 ? "full" : order.length < due ? "empty" : "none", ...common };
+  return at < 0 ? { look: "empty", ...common } : { look: order.length < due ? "started" : "full", rank: at + 1, ...common };
+}
+
+/** The part of a judge's tokens or ranking that can count: {order, due, late, counted}. Who is out or recused is left out, ranks close up. */
+export function handOf(store, category, judge) {
+  const may = new Set(pool(store, category).map((entry) => entry.number).filter((n) => !store.sheet(n, judge.id)?.recused));
+  const hand = store.hand(category.id, judge.id);
+  return { order: (hand?.entries ?? []).filter((n) => may.has(n)), due: category.method === "tokens" ? Math.min(category.tokens, may.size) : may.size,
+    late: hand?.late ?? false, counted: hand?.counted ?? true };
 }
 
 /** The weighted mean of a full sheet, as a number to show: places come from the server, which computes exactly. */
@@ -39,6 +69,7 @@ function total(category, marks) {
 
 /**
  * How far the judging of a category is: {entries, out, judges, due, done, percent, missing: [{judge, n}]}.
+ *   due, done, n   sheets; for tokens tokens; for rankings entries in order
  * A recused judge and one whose link was revoked owe nothing.
  */
 export function coverage(store, category) {
@@ -47,20 +78,44 @@ export function coverage(store, category) {
   const missing = [];
   let due = 0, done = 0;
   for (const judge of judges) {
-    let left = 0;
-    for (const entry of entries) {
-      const { look } = seat(category, store.sheet(entry.number, judge.id));
-      if (look === "full") done++, due++;
-      else if (look !== "recused" && !judge.revoked) left++, due++;
-    }
-    if (left) missing.push({ judge, n: left });
+    const owed = isByHand(category) ? owedByHand(store, category, judge) : owedSheets(store, category, entries, judge);
+    done += owed.done;
+    due += judge.revoked ? owed.done : owed.due;
+    if (owed.due > owed.done && !judge.revoked) missing.push({ judge, n: owed.due - owed.done });
   }
   // 100 only when nothing is left, and not 0 once something was done.
   const percent = !due ? 0 : done === due ? 100 : Math.min(99, Math.max(done ? 1 : 0, Math.round(100 * done / due)));
   return { entries: entries.length, out: poolOf(store, category).length - entries.length, judges: judges.filter((judge) => !judge.revoked).length, due, done, percent, missing };
 }
 
-export const hasSheets = (store, category) => store.sheets.some((sheet) => store.entry(sheet.entry)?.category === category.id);
+function owedByHand(store, category, judge) {
+  const { order, due } = handOf(store, category, judge);
+  return { due, done: order.length };
+}
+
+function owedSheets(store, category, entries, judge) {
+  const looks = entries.map((entry) => seat(store, category, entry, judge).look);
+  return { due: looks.filter((look) => look !== "recused").length, done: looks.filter((look) => look === "full").length };
+}
+
+export const hasSheets = (store, category) => store.hands.some((hand) => hand.category === category.id) || store.sheets.some((sheet) => store.entry(sheet.entry)?.category === category.id);
+
+/** What came after the decision and does not count: [{judge, entries: [number]}]; of a hand those it names. */
+export function uncounted(store, category) {
+  return panel(store, category).map((judge) => {
+    const hand = store.hand(category.id, judge.id);
+    const entries = isByHand(category) ? (hand && !hand.counted ? hand.entries : [])
+      : store.entriesOf(category.id).map((entry) => entry.number).filter((n) => store.sheet(n, judge.id)?.counted === false);
+    return { judge, entries, late: entries.length > 0 || hand?.counted === false };
+  }).filter(({ late }) => late);
+}
+
+/** The judges who may vote between these entries, and those who are recused from one of them: {voters, recused}. */
+export function electorate(store, category, entries) {
+  const alive = panel(store, category).filter((judge) => !judge.revoked);
+  const recused = alive.filter((judge) => entries.some((n) => store.sheet(n, judge.id)?.recused));
+  return { voters: alive.filter((judge) => !recused.includes(judge)), recused };
+}
 
 // --- Groups of places, best first: [[118], [121, 130]] is 1, 2, 2 ------------------
 
@@ -84,31 +139,6 @@ export const joined = (groups, at) => [...groups.slice(0, at - 1), [...groups[at
 export const parted = (groups, at) => [...groups.slice(0, at), ...groups[at].map((number) => [number]), ...groups.slice(at + 1)];
 /** The first group that stands behind the last award, or -1. */
 export const beyond = (groups, places) => groups.findIndex((_, at) => placeOf(groups, at) > places);
-
-/** What somebody should look at before these win: [{key, entries, name, where}]. */
-export function alerts(store, category, groups) {
-  const found = [];
-  const winners = groups.flat().map((number) => store.entry(number)).filter(Boolean);
-  const some = (key, which) => { if (which.length) found.push({ key, entries: which.map((entry) => entry.number) }); };
-  some("out", winners.filter(isOut));
-  // Small contests check nobody in; then it says nothing.
-  if (store.entriesOf(category.id).some((entry) => ["checked-in", "called", "on-stage"].includes(entry.state))) {
-    some("not-checked-in", winners.filter((entry) => entry.state === "registered"));
-  }
-  for (const entry of winners) {
-    for (const decision of store.decisions) {
-      if (decision.category === category.id) continue;
-      for (const other of decision.places.flat().map((n) => store.entry(n))) {
-        const where = store.category(decision.category)?.name;
-        for (const who of ["artist", "collector"]) {
-          if (entry[who] && same(entry[who], other?.[who])) found.push({ key: "won", entries: [entry.number], name: entry[who], where });
-        }
-      }
-    }
-  }
-  return found;
-}
-const same = (one, other) => one.trim().toLowerCase() === (other ?? "").trim().toLowerCase();
 
 /** The entries that match what was typed and chosen, by number. */
 export function found(entries, { words, category, state }) {

@@ -2,7 +2,7 @@
 import { html, icon, useSignal } from "/static/ui.js";
 import { number, t } from "/static/words.js";
 import { announce, send, show, store } from "/static/admin/contest.js";
-import { Act, Head, Next, Problem, StateChip, isolated, useAction } from "/static/admin/parts.js";
+import { Act, Head, Next, Problem, StateChip, missingWords, useAction } from "/static/admin/parts.js";
 import { CategoryDialog, TemplateDialog, focusMove } from "/static/admin/categories.js";
 import { coverage } from "/static/admin/model.js";
 import { fault, usePresence } from "/static/admin/presence.js";
@@ -99,7 +99,8 @@ function Scored({ category, cover }) {
   return html`<div class="line-scored">
     <a class="scored" href="#scores/${encodeURIComponent(category.id)}"><progress max="100" value=${cover.percent} aria-hidden="true"></progress><strong>${t("admin.scored", { percent: cover.percent })}</strong><span class="visually-hidden">: ${category.name}</span></a>
     ${!cover.judges ? html`<p class="warn">${t("admin.no-judges-yet")}</p>`
-      : cover.missing.length > 0 && html`<p class="missing"><span class="muted">${t("admin.missing")}</span> ${cover.missing.map(({ judge, n }, i) => html`<span key=${judge.id}>${i > 0 && ", "}${t("admin.missing-one", { name: isolated(judge.name), n })}</span>`)}</p>`}
+      : cover.missing.length > 0 && html`<p class="missing"><span class="muted">${t("admin.missing")}</span> ${cover.missing.map((one, i) => html`<span key=${one.judge.id}>${i > 0 && ", "}${missingWords(category, one)}</span>`)}</p>`}
+    ${store().runOffs.filter((one) => one.category === category.id && !one.closed).map(({ id, entries, voters, votes }) => html`<p key=${id} class="warn" data-open-run-off>${t("admin.run-off-of", { entries: entries.join(", ") })} ${t("admin.voted", { some: voters.filter((judge) => judge in votes).length, n: voters.length })}</p>`)}
   </div>`;
 }
 

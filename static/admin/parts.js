@@ -104,19 +104,26 @@ export const place = (n) => (has(`place.${n}`) ? t(`place.${n}`) : t("place.n", 
 
 export const photoOf = (entry, size = "thumb") => entry?.photo && `/photos/${entry.photo[size]}`;
 
-export function Thumb({ entry }) {
+/** `quiet`: its number stands beside it in words. */
+export function Thumb({ entry, quiet }) {
   const source = photoOf(entry);
-  return html`<span class="thumb">${source ? html`<img src=${source} alt=${t("common.photo-of", { number: entry.number })} loading="lazy" decoding="async" width="96" height="96" />`
+  return html`<span class="thumb">${source ? html`<img src=${source} alt=${quiet ? "" : t("common.photo-of", { number: entry.number })} loading="lazy" decoding="async" width="96" height="96" />`
     : html`<span class="thumb-none">${t("common.no-photo")}</span>`}</span>`;
 }
 
 export const EntryNumber = ({ n, small = true }) => html`<span class="number ${small ? "number-small" : ""}"><span class="visually-hidden">${t("admin.entry-word")} </span>${n}</span>`;
+
+/** An entry as the head of a row: its photo, small, and its number. */
+export const EntryHead = ({ entry, n }) => html`<span class="entry-head"><${Thumb} entry=${entry} quiet /><${EntryNumber} n=${n ?? entry.number} /></span>`;
 
 /** Who wears it and who made it, in one breath. */
 export const names = (entry) => [isolated(entry.collector), entry.artist && t("common.by", { artist: isolated(entry.artist) })].filter(Boolean).join(", ");
 
 /** A name inside a sentence, which keeps its own direction (first strong isolate). */
 export const isolated = (name) => (name ? `\u2068${name}\u2069` : "");
+
+/** What a judge still owes a category, in words. `one`: of `coverage`. */
+export const missingWords = (category, { judge, n }) => t(category.method === "tokens" ? "admin.missing-tokens" : "admin.missing-one", { name: isolated(judge.name), n });
 
 export const StateChip = ({ category }) => html`<span class="chip state-${category.state}" data-state=${category.state}>${t(`${category.method === "choice" ? "choice-state" : "category-state"}.${category.state}`)}</span>`;
 
@@ -166,7 +173,7 @@ export function Next({ category }) {
   const end = async () => {
     const run = () => command("close");
     await look();
-    const list = cover.missing.map(({ judge, n }) => t("admin.missing-one", { name: judge.name, n }));
+    const list = cover.missing.map((one) => missingWords(category, one));
     const also = phones(category);
     if (list.length || also.length) {
       show(Ask, { title: t("admin.close-title", { category: category.name }), text: list.length > 0 && t("admin.close-text"), list, also, action: t("admin.close-anyway"), run, done: said("closed") });

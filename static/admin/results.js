@@ -1,9 +1,9 @@
 // /admin, Results: what is decided and what is announced, for the organiser's own eyes; also on paper.
 import { html, icon, useEffect } from "/static/ui.js";
 import { t } from "/static/words.js";
-import { route, send, show, store } from "/static/admin/contest.js";
+import { go, route, send, show, store } from "/static/admin/contest.js";
 import { Ask, Head, Next, StateChip } from "/static/admin/parts.js";
-import { Places } from "/static/admin/decide.js";
+import { Places } from "/static/admin/places.js";
 
 export default function Results() {
   const now = store();
@@ -26,7 +26,8 @@ function Result({ category }) {
     run: () => send("POST", `/api/categories/${encodeURIComponent(category.id)}/announce`), done: t("admin.said-announced", { category: category.name }) });
   return html`<section class="result" data-result=${category.id} aria-labelledby=${`result-${category.id}`}>
     <div class="result-head"><h2 class="gothic" id=${`result-${category.id}`} dir="auto">${category.name}</h2><${StateChip} category=${category} /></div>
-    <${Places} decision=${decision} />
+    <${Places} category=${category} decision=${decision} live />
     ${category.state === "decided" && html`<div class="buttons" data-no-print><${Next} category=${category} /><button type="button" class="button button-quiet" data-do="announce" onClick=${announce}>${t("admin.announce")}<span class="visually-hidden">: ${category.name}</span></button></div>`}
+    ${category.state === "announced" && html`<div class="buttons" data-no-print><button type="button" class="button button-quiet" data-do="correct" onClick=${() => go("scores", category.id, "correct")}>${icon("pencil")}${t("admin.correct")}<span class="visually-hidden">: ${category.name}</span></button></div>`}
   </section>`;
 }
