@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -123,8 +124,15 @@ torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="starts serve
 
 
 @pytest.fixture
-def mutant(tmp_path):
-    """`mutant(file, old, new)` is this checkout with one change, which must change something."""
+def mutant():
+    """`mutant(file, old, new)` is this checkout with one change, which must change something; it lies where other users come, too."""
+    (TOP / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TOP / "build", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)
+        yield _mutating(Path(made))
+
+
+def _mutating(tmp_path: Path):
     def make(name: str = "", old: str = "", new: str = "") -> Checkout:
         for each in FILES:
             (tmp_path / each).parent.mkdir(exist_ok=True)
