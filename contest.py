@@ -11,7 +11,8 @@ Contents
     Errors         every error raised on purpose
     Records        nouns: state, commands, events, their JSON forms
     Scoring        marks in, standings out
-    Decisions      the rules: decide
+    Decisions      the rules: decide; of contest, categories, judges, entries
+    Judging        the rules of marks, run-offs, winners, reveal and stage
     Folds          the state after a fact: fold
     Views          who sees what: view, frames
     Papers         what leaves the contest on paper and as files
@@ -1451,10 +1452,14 @@ def _told_decisions(groups: _Groups, judging: Judging) -> list[dict]:
 
 # --- Decisions --------------------------------------------------------------
 # The rules: what a command makes happen, or why not. Pure: Desk asks at the
-# door, once; afterwards only the events count.
+# door, once; afterwards only the events count. Here stand what the rules ask
+# of the state, the door, and the rules of contest, categories, judges and
+# entries; those of judging are the next section's.
+
+MARKED = Map({"tokens": "tokens", "ranking": "ranking"})  # what else than marks on criteria a method counts
 
 
-def _category(state: State, category: str, *allowed: str) -> Category:
+def known_category(state: State, category: str, *allowed: str) -> Category:
     found = state.categories.get(category)
     if found is None:
         raise no_such("category", category)
@@ -1463,13 +1468,13 @@ def _category(state: State, category: str, *allowed: str) -> Category:
     return found
 
 
-def _entry(state: State, number: int) -> Entry:
+def known_entry(state: State, number: int) -> Entry:
     if number not in state.entries:
         raise no_such("entry", number)
     return state.entries[number]
 
 
-def _judge(state: State, judge: str, *roles: str) -> Judge:
+def known_judge(state: State, judge: str, *roles: str) -> Judge:
     found = state.judges.get(judge)
     if found is None or (roles and found.role not in roles):
         raise no_such("judge", judge)
@@ -1491,19 +1496,19 @@ def pool_of(state: State, category: Category) -> list[Entry]:
     return sorted((e for e in state.entries.values() if e.category in sources), key=lambda e: e.number)
 
 
-def _competes(state: State, category: Category, entry: Entry) -> bool:
+def competes(state: State, category: Category, entry: Entry) -> bool:
     if category.method != "choice":
         return entry.category == category.id
     return entry.category in category.sources or not (category.sources or state.categories[entry.category].sources)
 
 
-def _sits_on(judge: Judge, category: str) -> bool:
+def sits_on(judge: Judge, category: str) -> bool:
     return judge.role == "judge" and (judge.categories is None or category in judge.categories)
 
 
 def _panel(state: State, category: str) -> list[Judge]:
     """The judges of a category, in the order invited."""
-    return sorted((j for j in state.judges.values() if _sits_on(j, category)), key=lambda j: int(j.id[1:]))
+    return sorted((j for j in state.judges.values() if sits_on(j, category)), key=lambda j: int(j.id[1:]))
 
 
 def judging_of(state: State, category: Category) -> Judging:
@@ -1532,14 +1537,14 @@ def judging_of(state: State, category: Category) -> Judging:
 
 def category_standings(state: State, category: str) -> dict:
     """The standings of a category as `standings` gives them, with its id, its method and the entries that are out."""
-    found = _category(state, category)
+    found = known_category(state, category)
     out = [e.number for e in pool_of(state, found) if e.state in OUT_STATES]
     table = standings(judging_of(state, found))
     voting = found.method == "choice" and found.state in ("open", "judging")
     return {"category": category, "method": found.method} | table | {"provisional": table["provisional"] or voting, "out": out}
 
 
-def _tied(judging: Judging) -> list[list[int]]:
+def tied_groups(judging: Judging) -> list[list[int]]:
     """The groups of entries that nothing but the head judge has told apart."""
     rows = standings(dataclasses.replace(judging, decisions=()))["rows"]
     return [sorted([r["entry"], *r["tied_with"]]) for r in rows if r["tied_with"]]
@@ -1571,7 +1576,7 @@ def _is_marked(state: State, entry: int) -> bool:
     return any(sheet.marks for kept in (state.sheets, state.after) for sheet in kept.get(entry, {}).values())
 
 
-def _podium(table: Mapping, places: int) -> list[list[int]]:
+def podium(table: Mapping, places: int) -> list[list[int]]:
     """The groups of entries that the standings place among the awards, best first."""
     groups: dict[int, list[int]] = {}
     for row in table["rows"]:
@@ -1580,20 +1585,36 @@ def _podium(table: Mapping, places: int) -> list[list[int]]:
     return list(groups.values())
 
 
+def newest_sheet(state: State, entry: int, judge: str) -> Sheet | None:
+    """The newest sheet of a judge for an entry, counted or not."""
+    return state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
+
+
+def check_none_open(state: State, category: Category, entries: Iterable[int]) -> None:
+    if any(not r.closed and set(entries) & set(r.entries) for r in run_offs_of(state, category.id)):
+        raise Refused("run_off_open", f"A run-off of {category.name} is open: close it first.", 409)
+
+
+def full_without(state: State, judge: str, run_offs: Iterable[RunOff]) -> list[Event]:
+    """The open run-offs that close since nobody but this judge, who has voted or now may not, still had to."""
+    return [RunOffClosed(r.id) for r in run_offs if not r.closed and judge in voters(state, r)
+            and all(j in r.votes for j in voters(state, r) if j != judge)]
+
+
 def decide(state: State, command: Command) -> tuple[Event, ...]:
     """What a command makes happen; nothing at all where it changes nothing.
 
     errors   Refused: the rule that says no, state unchanged
     """
-    return tuple(_decide(command, state))
+    return tuple(ruling(command, state))
 
 
 @functools.singledispatch
-def _decide(command: Command, state: State) -> Iterable[Event]:
+def ruling(command: Command, state: State) -> Iterable[Event]:
     raise TypeError(f"no rule for {type(command).__name__}")
 
 
-@_decide.register(ChangeContest)
+@ruling.register(ChangeContest)
 def _change_contest(command, state):
     changes = checked(RULES_FIELDS, command.fields)
     changes = {k: v for k, v in changes.items() if getattr(state.rules, k) != v}
@@ -1605,12 +1626,12 @@ def _check_scale(lowest, highest, step) -> None:
         raise Refused("bad_field", "Marks go from lowest to highest in whole steps.", field="step")
 
 
-@_decide.register(AddCategory)
+@ruling.register(AddCategory)
 def _add_category(command, state):
     fields = checked(CATEGORY_FIELDS, command.fields, ("name",))
     _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
     for source in fields.get("from", ()):
-        _check_source(_category(state, source), fields.get("method"))
+        _check_source(known_category(state, source), fields.get("method"))
     fields.setdefault("criteria", [{"id": key, "name": name, "weight": 1} for key, name in DEFAULT_CRITERIA])
     last = len(state.categories) + 1
     fields["position"] = min(fields.get("position", last), last)
@@ -1619,9 +1640,9 @@ def _add_category(command, state):
     return [CategoryAdded(slug(fields["name"], taken), fields)]
 
 
-@_decide.register(ChangeCategory)
+@ruling.register(ChangeCategory)
 def _change_category(command, state):
-    found = _category(state, command.category)
+    found = known_category(state, command.category)
     changes = checked(CATEGORY_FIELDS, command.fields)
     judged_by = {"criteria", "method", "tokens", "lowest", "highest", "step", "ballots"} | ({"from"} if found.method == "choice" else set())
     if judged_by & set(changes) and _is_judged(state, found.id):
@@ -1643,12 +1664,12 @@ def _check_sources(state: State, category: Category, sources: list[str]) -> None
     if category.state != "open" or (entries_of(state, category.id) and not category.sources):
         raise Refused("wrong_state", f"{category.name} has its own entries, or is judged already.", 409)
     for source in sources:
-        _check_source(_category(state, source), category.method)
+        _check_source(known_category(state, source), category.method)
     reached = list(sources)
     for source in reached:  # grows while it is walked
         if source == category.id:
             raise Refused("bad_field", f"{category.name} cannot take its own winners.", field="from")
-        reached += [each for each in _category(state, source).sources if each not in reached]
+        reached += [each for each in known_category(state, source).sources if each not in reached]
 
 
 def _check_source(source: Category, method) -> None:
@@ -1656,17 +1677,17 @@ def _check_source(source: Category, method) -> None:
         raise Refused("bad_field", "A people's choice has no entries of its own.", field="from")
 
 
-@_decide.register(DeleteCategory)
+@ruling.register(DeleteCategory)
 def _delete_category(command, state):
-    found = _category(state, command.category)
+    found = known_category(state, command.category)
     if entries_of(state, found.id) or found.id in state.votes:
         raise Refused("category_not_empty", f"{found.name} has entries: move them first.", 409)
     return [CategoryDeleted(found.id)]
 
 
-@_decide.register(StartJudging)
+@ruling.register(StartJudging)
 def _start_judging(command, state):
-    found = _category(state, command.category, "open")
+    found = known_category(state, command.category, "open")
     return [JudgingStarted(found.id), *(_advanced(state, found) if found.method != "choice" else ())]
 
 
@@ -1677,7 +1698,7 @@ def _advanced(state: State, category: Category) -> list[Event]:
     """
     there, events = {e.of for e in entries_of(state, category.id)}, []
     for source in category.sources:
-        each = _category(state, source)
+        each = known_category(state, source)
         if each.state != "announced":
             raise Refused("not_announced", f"{each.name} is not announced yet: who won it is not known.", 409)
         for number in (state.decisions[source].places or ((),))[0]:
@@ -1707,23 +1728,23 @@ def family(state: State, number: int) -> list[int]:
     return [*sorted(e.number for e in state.entries.values() if e.of == of), of]
 
 
-@_decide.register(CloseJudging)
+@ruling.register(CloseJudging)
 def _close_judging(command, state):
-    return [JudgingClosed(_category(state, command.category, "judging").id)]
+    return [JudgingClosed(known_category(state, command.category, "judging").id)]
 
 
-@_decide.register(OpenCategory)
+@ruling.register(OpenCategory)
 def _open_category(command, state):
-    found = _category(state, command.category, "judging")
+    found = known_category(state, command.category, "judging")
     reason = REASON("reason", command.reason)
     if not reason and _is_judged(state, found.id):
         raise Refused("reason_needed", f"{found.name} has sheets already: say why it is opened again.")
     return [CategoryOpened(found.id, reason)]
 
 
-@_decide.register(ReopenCategory)
+@ruling.register(ReopenCategory)
 def _reopen_category(command, state):
-    found = _category(state, command.category, "closed", "decided")
+    found = known_category(state, command.category, "closed", "decided")
     reason = REASON("reason", command.reason)
     if not reason:
         raise Refused("reason_needed", f"Say why {found.name} is judged again.")
@@ -1732,23 +1753,23 @@ def _reopen_category(command, state):
     return [CategoryReopened(found.id, reason), *_studio_matches(state, state.judges.values(), entries_of(state, found.id))]
 
 
-@_decide.register(AnnounceCategory)
+@ruling.register(AnnounceCategory)
 def _announce_category(command, state):
-    return [CategoryAnnounced(_category(state, command.category, "decided").id)]
+    return [CategoryAnnounced(known_category(state, command.category, "decided").id)]
 
 
-@_decide.register(InviteJudge)
+@ruling.register(InviteJudge)
 def _invite_judge(command, state):
     fields = {"studio": "", "categories": None, "head": False} | checked(JUDGE_FIELDS, command.fields, ("name", "role"))
     for category in fields["categories"] or ():
-        _category(state, category)
+        known_category(state, category)
     made = Judge(f"j{state.judge_ids + 1}", **fields)
     return [JudgeInvited(made.id, **fields), *_studio_matches(state, [made], _undecided_entries(state))]
 
 
-@_decide.register(RenewJudge)
+@ruling.register(RenewJudge)
 def _renew_judge(command, state):
-    judge = _judge(state, command.judge)
+    judge = known_judge(state, command.judge)
     return [JudgeRenewed(judge.id), *_studio_matches(state, [changed(judge, revoked=False)], _undecided_entries(state))]
 
 
@@ -1766,40 +1787,40 @@ def _studio_matches(state: State, judges: Iterable[Judge], entries: Iterable[Ent
     sitting = [j for j in judges if j.role == "judge" and not j.revoked and folded(j.studio)]
     named = [(e, folded(e.studio)) for e in entries if e.studio] if sitting else []
     for judge in sitting:
-        found = [e.number for e, studio in named if studio == folded(judge.studio) and _sits_on(judge, e.category)
+        found = [e.number for e, studio in named if studio == folded(judge.studio) and sits_on(judge, e.category)
                  and not ((now := newest_sheet(state, e.number, judge.id)) and (now.recused or now.because))]
         if found:
             concerned = [r for r in run_offs_of(state) if set(r.entries) & set(found)]
-            told += [StudioMatched(judge.id, found), *_full_without(state, judge.id, concerned)]
+            told += [StudioMatched(judge.id, found), *full_without(state, judge.id, concerned)]
     return told
 
 
-@_decide.register(RevokeJudge)
+@ruling.register(RevokeJudge)
 def _revoke_judge(command, state):
-    if _judge(state, command.judge).revoked:
+    if known_judge(state, command.judge).revoked:
         return []
-    return [JudgeRevoked(command.judge), *_full_without(state, command.judge, run_offs_of(state))]
+    return [JudgeRevoked(command.judge), *full_without(state, command.judge, run_offs_of(state))]
 
 
-@_decide.register(AddKey)
+@ruling.register(AddKey)
 def _add_key(command, state):
     return [KeyAdded(f"k{state.judge_ids + 1}", **checked(KEY_FIELDS, command.fields, ("name", "role")))]
 
 
-@_decide.register(RevokeKey)
+@ruling.register(RevokeKey)
 def _revoke_key(command, state):
     if command.key not in state.keys:
         raise no_such("key", command.key)
     return [] if state.keys[command.key].revoked else [KeyRevoked(command.key)]
 
 
-@_decide.register(SubmitEntry)
+@ruling.register(SubmitEntry)
 def _submit_entry(command, state):
     given = dict(command.fields)
     ticks = {name: given.pop(name, False) for name in ("consent", "adult")}
     override = given.pop("override", "")
     fields = checked(ENTRY_FIELDS, given, ("category", "collector"))
-    found = _category(state, fields.pop("category"))
+    found = known_category(state, fields.pop("category"))
     if ticks["consent"] is not True:
         raise Refused("consent_missing", "The collector's consent to show the photo is missing.")
     if ticks["adult"] is not True:
@@ -1863,9 +1884,9 @@ def _overridden(by: str, entry: Entry, breaks: list[Refused], override) -> list[
     return [RulesOverridden(entry.number, [each.code for each in breaks], reason)] if breaks else []
 
 
-@_decide.register(AddPhoto)
+@ruling.register(AddPhoto)
 def _add_photo(command, state):
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     if entry.number in state.erased:
         raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     if entry.state in OUT_STATES:
@@ -1873,20 +1894,20 @@ def _add_photo(command, state):
     if not command.photos:
         raise Refused("photo_missing", "The photo is missing.")
     at_desk = command.by.partition(":")[0] in ("desk", "admin")
-    found = _category(state, entry.category, *(("open", "judging", "closed") if at_desk else ("open",)))
+    found = known_category(state, entry.category, *(("open", "judging", "closed") if at_desk else ("open",)))
     if len(entry.photos) >= (4 if at_desk else 2 if found.needs else 1):  # a collector brings what is asked for, no more
         raise Refused("too_many_photos", f"Entry {entry.number} has all its photos.", 409)
     return [PhotoAdded(entry.number, command.photos[0])]
 
 
-def _lacks_photo(state: State, entry: Entry) -> bool:
+def lacks_photo(state: State, entry: Entry) -> bool:
     needed = state.categories[entry.category].needs
     return bool(needed) and len(entry.photos) < 2 and "second_photo_missing" not in entry.overridden
 
 
-@_decide.register(ChangeEntry)
+@ruling.register(ChangeEntry)
 def _change_entry(command, state):
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     if entry.number in state.erased:
         raise Refused("erased", f"The person of entry {entry.number} was erased.", 409)
     given = dict(command.fields)
@@ -1895,8 +1916,8 @@ def _change_entry(command, state):
     events = []
     target = changes.pop("category", entry.category)
     if target != entry.category:
-        _category(state, target, "open", "judging")
-        source = _category(state, entry.category, "open", "judging", "closed")
+        known_category(state, target, "open", "judging")
+        source = known_category(state, entry.category, "open", "judging", "closed")
         _check_own(source, state.categories[target])
         if _is_marked(state, entry.number) and not _same_scale(source, state.categories[target]):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
@@ -1922,13 +1943,13 @@ def _follows(state: State, by: str, before: Entry, after: Entry, override) -> li
 
 def _same_scale(one: Category, other: Category) -> bool:
     """Whether sheets given in one category mean the same in the other."""
-    return len({(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step, _MARKED.get(each.method))
+    return len({(tuple(c.id for c in each.criteria), each.lowest, each.highest, each.step, MARKED.get(each.method))
                 for each in (one, other)}) == 1
 
 
-@_decide.register(MergeCategory)
+@ruling.register(MergeCategory)
 def _merge_category(command, state):
-    found, into = _category(state, command.category, "open", "judging", "closed"), _category(state, command.into, "open", "judging")
+    found, into = known_category(state, command.category, "open", "judging", "closed"), known_category(state, command.into, "open", "judging")
     if found.id == into.id:
         raise Refused("bad_field", f"{found.name} is not merged with itself.", field="into")
     _check_own(found, into)
@@ -1939,15 +1960,15 @@ def _merge_category(command, state):
     by_hand = found.id in state.hands  # tokens and rankings are given to a whole category: they do not move with its entries
     if by_hand or (any(_is_marked(state, e.number) for e in entries) and not _same_scale(found, into)):
         raise Refused("category_has_sheets", f"{found.name} has been judged, and {into.name} judges by another scale.", 409)
-    _check_none_open(state, found, [e.number for e in entries])
+    check_none_open(state, found, [e.number for e in entries])
     moved = [changed(e, category=into.id) for e in entries]
     made = CategoryMerged(found.id, into.id, [e.number for e in entries], reason)
     return [made, *_studio_matches(state, state.judges.values(), moved)] if entries else []
 
 
-@_decide.register(SetEntryState)
+@ruling.register(SetEntryState)
 def _set_entry_state(command, state):
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     reason = REASON("reason", command.reason)
     role = command.by.partition(":")[0]
     if entry.state in OUT_STATES and role == "host":
@@ -1960,14 +1981,14 @@ def _set_entry_state(command, state):
         raise Refused("reason_needed", f"Say why entry {entry.number} is disqualified.")
     if entry.state == command.state:
         return []
-    lacks = command.state == "checked-in" and _lacks_photo(state, entry)
+    lacks = command.state == "checked-in" and lacks_photo(state, entry)
     missing = Refused("second_photo_missing", f"Entry {entry.number} needs a second photo: {state.categories[entry.category].needs}.", 409)
     return [EntryStateChanged(entry.number, command.state, reason), *_overridden(command.by, entry, [missing] if lacks else [], reason if lacks else "")]
 
 
-@_decide.register(CallEntry)
+@ruling.register(CallEntry)
 def _call_entry(command, state):
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     if entry.state in OUT_STATES and command.by.partition(":")[0] == "host":
         raise Refused("not_allowed", f"Entry {entry.number} is {entry.state}: that is not yours to change.", 403)
     if entry.number in state.erased:
@@ -1977,9 +1998,9 @@ def _call_entry(command, state):
     return [] if waits and call <= entry.calls else [EntryCalled(entry.number, max(call, entry.calls))]
 
 
-@_decide.register(CallCategory)
+@ruling.register(CallCategory)
 def _call_category(command, state):
-    found = _category(state, command.category)
+    found = known_category(state, command.category)
     waiting = [e for e in entries_of(state, found.id) if e.state not in OUT_STATES and e.state != "on-stage" and not e.been]
     call = _checked_call(command.call, max((e.calls for e in waiting), default=0), found.name)
     return [EntryCalled(e.number, call) for e in waiting if e.state != "called" or e.calls < call]
@@ -1996,13 +2017,13 @@ def _checked_call(call: int, made: int, who: str) -> int:
     return call or made + 1
 
 
-@_decide.register(ErasePerson)
+@ruling.register(ErasePerson)
 def _erase_person(command, state):
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     return [] if entry.number in state.erased else [PersonErased(entry.number, sorted(state.private.get(entry.number, ())))]
 
 
-@_decide.register(RestoreContest)
+@ruling.register(RestoreContest)
 def _restore_contest(command, state):
     carried = command.carried
     erased = [PersonErased(n, sorted(state.private.get(n, ()))) for n in carried["erased"]
@@ -2020,19 +2041,25 @@ def carried_over(state: State) -> dict:
             "gone_photos": sorted(name for names in state.erased.values() for name in names)}
 
 
-@_decide.register(HidePhoto)
+@ruling.register(HidePhoto)
 def _hide_photo(command, state):
-    _entry(state, command.entry)
+    known_entry(state, command.entry)
     return [PhotoHidden(n) for n in family(state, command.entry) if not state.entries[n].hidden]
 
 
-@_decide.register(ShowPhoto)
+@ruling.register(ShowPhoto)
 def _show_photo(command, state):
-    _entry(state, command.entry)
+    known_entry(state, command.entry)
     return [PhotoShown(n) for n in family(state, command.entry) if state.entries[n].hidden]
 
 
-@_decide.register(GiveSheet)
+# --- Judging ----------------------------------------------------------------
+# The rules of what judges give and what becomes of it: sheets, tokens,
+# rankings, run-offs, the people's votes, the decision, the reveal and the
+# stage. As pure as Decisions, whose door they stand behind.
+
+
+@ruling.register(GiveSheet)
 def _give_sheet(command, state):
     entry, judge, found = _seat(state, command.entry, command.judge)
     _check_method(found, "points", "trimmed")
@@ -2049,7 +2076,7 @@ def _late_and_counted(category: Category) -> tuple[bool, bool]:
     return category.state != "judging", category.state in ("judging", "closed")
 
 
-@_decide.register(RecuseJudge)
+@ruling.register(RecuseJudge)
 def _recuse_judge(command, state):
     entry, judge, found = _seat(state, command.entry, command.judge)
     if found.state in ("decided", "announced"):
@@ -2062,7 +2089,7 @@ def _recuse_judge(command, state):
         _check_lift(command.by, now, reason)
         return [RecusalLifted(entry.number, judge.id, reason)]
     concerned = [r for r in run_offs_of(state, found.id) if entry.number in r.entries]
-    return [JudgeRecused(entry.number, judge.id, reason), *_full_without(state, judge.id, concerned)]
+    return [JudgeRecused(entry.number, judge.id, reason), *full_without(state, judge.id, concerned)]
 
 
 def _check_lift(by: str, sheet: Sheet, reason: str) -> None:
@@ -2074,7 +2101,7 @@ def _check_lift(by: str, sheet: Sheet, reason: str) -> None:
 
 def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category]:
     """The entry, the judge who may judge it, and its category; else Refused."""
-    entry = _entry(state, number)
+    entry = known_entry(state, number)
     seat, found = _panel_seat(state, entry.category, judge)
     if entry.state in OUT_STATES:
         raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
@@ -2083,15 +2110,12 @@ def _seat(state: State, number: int, judge: str) -> tuple[Entry, Judge, Category
 
 def _panel_seat(state: State, category: str, judge: str) -> tuple[Judge, Category]:
     """The judge who may judge a category, once it is judged; else Refused."""
-    found, seat = _category(state, category), _judge(state, judge, "judge")
-    if not _sits_on(seat, category):
+    found, seat = known_category(state, category), known_judge(state, judge, "judge")
+    if not sits_on(seat, category):
         raise Refused("not_allowed", f"{found.name} is not yours to judge.", 403)
     if found.state == "open":
         raise Refused("not_judging", f"Judging of {found.name} has not begun.", 409)
     return seat, found
-
-
-_MARKED = Map({"tokens": "tokens", "ranking": "ranking"})  # what else than marks on criteria a method counts
 
 
 def _check_method(category: Category, *methods: str) -> None:
@@ -2124,12 +2148,7 @@ def told_because(sheet: Sheet) -> str:
     return ("judge" if sheet.because == "judge" else "organiser") if sheet.recused else ""
 
 
-def newest_sheet(state: State, entry: int, judge: str) -> Sheet | None:
-    """The newest sheet of a judge for an entry, counted or not."""
-    return state.after.get(entry, {}).get(judge) or state.sheets.get(entry, {}).get(judge)
-
-
-@_decide.register(GiveTokens)
+@ruling.register(GiveTokens)
 def _give_tokens(command, state):
     judge, found = _panel_seat(state, command.category, command.judge)
     _check_method(found, "tokens")
@@ -2143,7 +2162,7 @@ def _give_tokens(command, state):
     return [TokensGiven(found.id, judge.id, entries, *_late_and_counted(found))]
 
 
-@_decide.register(GiveRanking)
+@ruling.register(GiveRanking)
 def _give_ranking(command, state):
     judge, found = _panel_seat(state, command.category, command.judge)
     _check_method(found, "ranking")
@@ -2169,7 +2188,7 @@ def _checked_entries(state: State, category: Category, numbers, code: str) -> li
     if not isinstance(numbers, list) or not all(type(n) is int for n in numbers):
         raise Refused("bad_field", "Entries are a list of entry numbers.", field="entries")
     for number in numbers:
-        if not _competes(state, category, _entry(state, number)):
+        if not competes(state, category, known_entry(state, number)):
             raise Refused(code, f"Entry {number} is not in {category.name}.")
         if numbers.count(number) > 1:
             raise Refused(code, f"Entry {number} is named twice.")
@@ -2181,13 +2200,13 @@ def newest_hand(state: State, category: str, judge: str) -> Hand | None:
     return state.after_hands.get(category, {}).get(judge) or state.hands.get(category, {}).get(judge)
 
 
-@_decide.register(CallRunOff)
+@ruling.register(CallRunOff)
 def _call_run_off(command, state):
-    found = _category(state, command.category, "judging", "closed")
+    found = known_category(state, command.category, "judging", "closed")
     _check_method(found, "points", "trimmed", "tokens", "ranking")
     entries = _checked_entries(state, found, command.entries, "bad_field")
     _check_tied(state, found, entries)
-    _check_none_open(state, found, entries)
+    check_none_open(state, found, entries)
     made = RunOff(f"r{state.run_off_ids + 1}", found.id, tuple(sorted(entries)))
     if not voters(state, made):
         raise Refused("nobody_votes", "There is no judge who may vote between these entries.", 409)
@@ -2195,13 +2214,8 @@ def _call_run_off(command, state):
 
 
 def _check_tied(state: State, category: Category, entries: list[int]) -> None:
-    if sorted(entries) not in _tied(judging_of(state, category)):
+    if sorted(entries) not in tied_groups(judging_of(state, category)):
         raise Refused("not_tied", "These entries are not level, or not all that are: nothing is to be decided between them.", 409)
-
-
-def _check_none_open(state: State, category: Category, entries: Iterable[int]) -> None:
-    if any(not r.closed and set(entries) & set(r.entries) for r in run_offs_of(state, category.id)):
-        raise Refused("run_off_open", f"A run-off of {category.name} is open: close it first.", 409)
 
 
 def _run_off(state: State, run_off: str) -> RunOff:
@@ -2210,7 +2224,7 @@ def _run_off(state: State, run_off: str) -> RunOff:
     return state.run_offs[run_off]
 
 
-@_decide.register(VoteInRunOff)
+@ruling.register(VoteInRunOff)
 def _vote_in_run_off(command, state):
     run_off = _run_off(state, command.run_off)
     judge, found = _panel_seat(state, run_off.category, command.judge)
@@ -2222,30 +2236,24 @@ def _vote_in_run_off(command, state):
         raise Refused("bad_choice", f"Entry {command.choice} is not in this run-off.")
     if run_off.votes.get(judge.id) == command.choice:
         return []
-    return [RunOffVoted(run_off.id, judge.id, command.choice), *_full_without(state, judge.id, [run_off])]
+    return [RunOffVoted(run_off.id, judge.id, command.choice), *full_without(state, judge.id, [run_off])]
 
 
-def _full_without(state: State, judge: str, run_offs: Iterable[RunOff]) -> list[Event]:
-    """The open run-offs that close since nobody but this judge, who has voted or now may not, still had to."""
-    return [RunOffClosed(r.id) for r in run_offs if not r.closed and judge in voters(state, r)
-            and all(j in r.votes for j in voters(state, r) if j != judge)]
-
-
-@_decide.register(CloseRunOff)
+@ruling.register(CloseRunOff)
 def _close_run_off(command, state):
     return [] if _run_off(state, command.run_off).closed else [RunOffClosed(command.run_off)]
 
 
-@_decide.register(DecideTie)
+@ruling.register(DecideTie)
 def _decide_tie(command, state):
-    found = _category(state, command.category, "judging", "closed")
+    found = known_category(state, command.category, "judging", "closed")
     if found.method == "choice":  # who is level is secret while people may vote
-        _category(state, found.id, "closed")
+        known_category(state, found.id, "closed")
     if not isinstance(command.order, list) or not all(isinstance(group, list) and group for group in command.order):
         raise Refused("bad_field", "order is lists of entry numbers, best first: [[118], [121, 130]].", field="order")
     entries = _checked_entries(state, found, [n for group in command.order for n in group], "bad_field")
     _check_tied(state, found, entries)
-    _check_none_open(state, found, entries)
+    check_none_open(state, found, entries)
     reason = REASON("reason", command.reason)
     if not reason:
         raise Refused("reason_needed", "Say why the head judge decided so.")
@@ -2256,12 +2264,12 @@ def _decide_tie(command, state):
 
 
 def _peoples_choice(state: State, category: str, *allowed: str) -> Category:
-    found = _category(state, category, *allowed)
+    found = known_category(state, category, *allowed)
     _check_method(found, "choice")
     return found
 
 
-@_decide.register(MakeCodes)
+@ruling.register(MakeCodes)
 def _make_codes(command, state):
     found = _peoples_choice(state, command.category, "open", "judging")
     if found.ballots != "codes":
@@ -2271,16 +2279,16 @@ def _make_codes(command, state):
     return [CodesMade(found.id, command.batch, CODES("count", command.count))]
 
 
-@_decide.register(RevokeCodes)
+@ruling.register(RevokeCodes)
 def _revoke_codes(command, state):
     if command.batch not in state.batches:
         raise no_such("batch", command.batch)
     batch = state.batches[command.batch]
-    _category(state, batch.category, "open", "judging")  # after the close it would choose between totals that were seen
+    known_category(state, batch.category, "open", "judging")  # after the close it would choose between totals that were seen
     return [] if batch.revoked else [CodesRevoked(batch.category, batch.id)]
 
 
-@_decide.register(CastVote)
+@ruling.register(CastVote)
 def _cast_vote(command, state):
     found = _peoples_choice(state, command.category)
     check_ballot(state, found, command.batch, command.ballot)
@@ -2288,8 +2296,8 @@ def _cast_vote(command, state):
         raise Refused("voting_not_open", f"The voting of {found.name} has not begun.", 409)
     if found.state != "judging":
         raise Refused("voting_closed", f"The voting of {found.name} is closed.", 409)
-    entry = _entry(state, command.entry)
-    if not _competes(state, found, entry) or entry.hidden:
+    entry = known_entry(state, command.entry)
+    if not competes(state, found, entry) or entry.hidden:
         raise Refused("not_in_choice", f"Entry {entry.number} is not up for {found.name}.", 409)
     if entry.state in OUT_STATES:
         raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
@@ -2310,23 +2318,23 @@ def check_ballot(state: State, category: Category, batch: str, ballot: str) -> N
         raise Refused("code_revoked", "This code was taken back by the organiser.", 409)
     given = state.votes.get(category.id, Map()).get(ballot)
     entry = state.entries[given.entry] if given else None
-    counts = entry is not None and entry.state not in OUT_STATES and _competes(state, category, entry)
+    counts = entry is not None and entry.state not in OUT_STATES and competes(state, category, entry)
     if counts and batch:
         raise Refused("code_used", "This code has voted.", 409)
     if counts:
         raise Refused("device_used", "This device has voted.", 409)
 
 
-@_decide.register(DecideWinners)
+@ruling.register(DecideWinners)
 def _decide_winners(command, state):
-    found = _category(state, command.category, "closed", "decided")
+    found = known_category(state, command.category, "closed", "decided")
     if found.id in state.decisions and state.decisions[found.id].begun:
         raise Refused("wrong_state", f"A place of {found.name} has been revealed: its winners stay.", 409)
     places = _checked_places(state, found, command.places)
-    _check_none_open(state, found, [e.number for e in entries_of(state, found.id)])
+    check_none_open(state, found, [e.number for e in entries_of(state, found.id)])
     reason = REASON("reason", command.reason)
     table = category_standings(state, found.id)
-    same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
+    same = [sorted(g) for g in places] == [sorted(g) for g in podium(table, found.places)]
     if not reason and (not same or table["provisional"] or table["unresolved"]):
         raise Refused("reason_needed", "These winners differ from the standings, or the standings are not complete: say why.",
                       differs=not same, provisional=table["provisional"], unresolved=table["unresolved"])
@@ -2345,18 +2353,18 @@ def _checked_places(state: State, category: Category, places) -> list[list[int]]
     if any(sum(map(len, places[:i])) >= category.places for i in range(len(places))):
         raise Refused("bad_field", f"{category.name} has {category.places} places.", field="places")
     for number in named:
-        entry = _entry(state, number)
-        if not _competes(state, category, entry):
+        entry = known_entry(state, number)
+        if not competes(state, category, entry):
             raise Refused("bad_field", f"Entry {number} is not in {category.name}.", field="places")
         if entry.state in OUT_STATES:
             raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
     return places
 
 
-@_decide.register(PassOver)
+@ruling.register(PassOver)
 def _pass_over(command, state):
     found, decision = _decided(state, command.category)
-    number = _entry(state, command.entry).number
+    number = known_entry(state, command.entry).number
     if number in decision.absent:
         return []
     if not any(number in group for group in decision.places):
@@ -2379,13 +2387,13 @@ def places_without(state: State, category: str, table: Mapping) -> dict[str, lis
 
     table    the category's standings, as `category_standings` gives them
     """
-    found, decision = _category(state, category), state.decisions.get(category)
+    found, decision = known_category(state, category), state.decisions.get(category)
     placed = [n for group in decision.places for n in group] if decision else []
     return {str(n): _moved_up(table, found.places, decision, n) for n in placed if _may_pass_over(decision, n)}
 
 
 def _decided(state: State, category: str) -> tuple[Category, Decision]:
-    found = _category(state, category)
+    found = known_category(state, category)
     if found.id not in state.decisions:
         raise Refused("not_decided", f"The winners of {found.name} are not decided.", 409)
     return found, state.decisions[found.id]
@@ -2411,9 +2419,9 @@ def _scores(table: Mapping, places: Iterable[Iterable[int]]) -> dict[str, float]
     return {str(row["entry"]): row["score"] for row in table["rows"] if row["entry"] in placed and row["score"] is not None}
 
 
-@_decide.register(CorrectWinners)
+@ruling.register(CorrectWinners)
 def _correct_winners(command, state):
-    found = _category(state, command.category, "announced")
+    found = known_category(state, command.category, "announced")
     places = _checked_places(state, found, command.places)
     reason = REASON("reason", command.reason)
     if not reason:
@@ -2421,7 +2429,7 @@ def _correct_winners(command, state):
     if tuple(map(tuple, places)) == state.decisions[found.id].places:
         return []
     table = category_standings(state, found.id)
-    same = [sorted(g) for g in places] == [sorted(g) for g in _podium(table, found.places)]
+    same = [sorted(g) for g in places] == [sorted(g) for g in podium(table, found.places)]
     return [CorrectionMade(found.id, places, _scores(table, places) if same else {}, reason)]
 
 
@@ -2435,9 +2443,9 @@ def decision_warnings(state: State, category: str, table: Mapping, placed: Itera
     placed   entries of it that are thought of as its winners in place of those
     returns  [{"code", "entries": [numbers that it is about], ...}]; an empty list: nothing
     """
-    found, decision = _category(state, category), state.decisions.get(category)
+    found, decision = known_category(state, category), state.decisions.get(category)
     if placed is None:
-        placed = [n for group in (decision.places if decision else _podium(table, found.places)) for n in group]
+        placed = [n for group in (decision.places if decision else podium(table, found.places)) for n in group]
     placed = list(placed)
     pool = [e.number for e in pool_of(state, found) if e.state not in OUT_STATES]
     told = [{"code": "tied", "entries": sorted(group)} for group in table["unresolved"]]
@@ -2448,7 +2456,7 @@ def decision_warnings(state: State, category: str, table: Mapping, placed: Itera
         told.append({"code": "below_minimum", "entries": pool, "minimum": found.minimum})
     if any(e.state in PRESENT_STATES for e in state.entries.values()):
         told += [{"code": "not_checked_in", "entries": [n]} for n in placed if state.entries[n].state == "registered"]
-    told += [{"code": "second_photo_missing", "entries": [n]} for n in placed if _lacks_photo(state, state.entries[n])]
+    told += [{"code": "second_photo_missing", "entries": [n]} for n in placed if lacks_photo(state, state.entries[n])]
     told += [{"code": state.entries[n].state, "entries": [n]} for n in placed if state.entries[n].state in OUT_STATES]
     if found.method == "choice":  # that the judges and the people agree is no news; that a name is given away too early is
         blind = [n for n in sorted(placed) if state.categories[state.entries[n].category].state in ("judging", "closed")]
@@ -2471,7 +2479,7 @@ def _placed_elsewhere(state: State, category: str, placed: list[int]) -> list[di
     return told
 
 
-@_decide.register(StepReveal)
+@ruling.register(StepReveal)
 def _step_reveal(command, state):
     found, decision = _decided(state, command.category)
     PHASE("phase", command.phase)
@@ -2488,7 +2496,7 @@ def _step_reveal(command, state):
     return [RevealStepped(found.id, command.step, phase)] + ([CategoryAnnounced(found.id)] if ends else [])
 
 
-@_decide.register(StepRehearsal)
+@ruling.register(StepRehearsal)
 def _step_rehearsal(command, state):
     PHASE("phase", command.phase)
     if not 0 <= command.step <= REHEARSED + 1:
@@ -2502,7 +2510,7 @@ def _step_rehearsal(command, state):
     return [] if same else [RehearsalStepped(command.step, phase)]
 
 
-@_decide.register(SetScreen)
+@ruling.register(SetScreen)
 def _set_screen(command, state):
     mode = MODE("mode", command.mode)
     if mode == "reveal" and not state.screen.category:
@@ -2511,14 +2519,14 @@ def _set_screen(command, state):
     return [ScreenSet(mode, text)] if (state.screen.mode, state.screen.text) != (mode, text) else []
 
 
-@_decide.register(CallToStage)
+@ruling.register(CallToStage)
 def _call_to_stage(command, state):
     left = [EntryStateChanged(e.number, "checked-in", "") for e in state.entries.values() if e.state == "on-stage" and e.number != command.entry]
     if command.entry is None:
         return [StageCalled(None, command.follow), *left] if left or state.stage != Stage(None, command.follow) else []
     if type(command.entry) is not int:
         raise Refused("bad_field", "entry is an entry number, or null.", field="entry")
-    entry = _entry(state, command.entry)
+    entry = known_entry(state, command.entry)
     if entry.state in OUT_STATES:
         raise Refused("withdrawn", f"Entry {entry.number} is {entry.state}.", 409)
     moved = [EntryStateChanged(entry.number, "on-stage", "")] if entry.state != "on-stage" else []

@@ -12,7 +12,7 @@ import pytest
 SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
-SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
             "Web", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
@@ -20,6 +20,7 @@ FORBIDDEN = {
     "Records": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Scoring": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "State", "Event", "Command"},
     "Decisions": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
+    "Judging": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Folds": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command", "Refused"},
     "Views": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command"},
     "Papers": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "fold", "Command", "Log", "Reader"},
