@@ -377,6 +377,7 @@ def test_a_run_off_on_two_phones_of_which_one_is_without_wifi_when_it_opens(hall
     second, ben = phone(page_at, hall, "Ben")
     cho = hall.seat("Cho")
     give(page, 101)
+    expect(second.locator(".judge-way, .judge-mode").first).to_have_text(re.compile("Works without wifi"), timeout=OFFLINE)
     second.context.set_offline(True)
     run_off = call(hall)
     page.locator(".run-off").wait_for()

@@ -744,7 +744,7 @@ def test_a_long_poll_that_is_tried_again_in_vain_is_given_up_at_once(liar, open_
         return Answer(liar.events(asked)) if asked.query["wait"] == "0" else None
 
     liar.on["/api/events"] = cut
-    page = polling(liar, open_page, "poll", times={"poll": 50, "probe": 400})
+    page = polling(liar, open_page, "poll", times={"poll": 50, "probe": 1500})
     before = len(liar.asked)
     until(lambda: sum(asked.path == "/api/realtime-fallback" for asked in liar.asked[before:]) >= 3)
     page.says("poll")

@@ -236,6 +236,7 @@ ROWS = [
     Row("POST", "/api/choice/codes", ADMIN, 404, body={"category": "none", "count": 1}),
     Row("GET", "/api/choice/codes/<batch>", ADMIN, 404),
     Row("DELETE", "/api/choice/codes/<batch>", ADMIN, 404),
+    Row("DELETE", "/api/warnings", ADMIN),
     Row("POST", "/api/choice", ALL, 404, body={"category": "none", "device": "a" * 22}),
     Row("PUT", "/api/choice", ALL, 404, body={"category": "none", "device": "a" * 22, "entry": 101}),
     Row("GET", "/api/standings/<category>", ADMIN, stage="closed"),

@@ -90,7 +90,7 @@ function CellDialog({ entry, judge, category: id }) {
   const cell = seat(now, category, shown, seated), sheet = now.sheet(entry, judge), given = isByHand(category) ? now.hand(id, judge) : sheet;
   return html`<${Dialog} title=${`${t("common.entry", { number: entry })}, ${seated.name}`}>
     ${given?.by?.startsWith("rescue:") && html`<p class="muted" data-rescued>${t("admin.rescued-text")}</p>`}
-    ${given?.by === "admin" && cell.look !== "recused" && html`<p class="muted" data-typed>${t("admin.typed-text")}</p>`}
+    ${(given?.typed ?? given?.by?.startsWith("admin")) && cell.look !== "recused" && html`<p class="muted" data-typed>${t("admin.typed-text")}</p>`}
     ${cell.late && html`<p class="warn">${t(cell.counted ? "admin.late-text" : "admin.not-counted-text")}</p>`}
     ${isByHand(category) ? html`<${Hand} category=${category} judge=${seated} />` : cell.look !== "empty" && html`<${Marks} category=${category} sheet=${sheet} cell=${cell} />`}
     ${cell.look === "empty" && html`<p>${spoken(category, cell)}</p>`}

@@ -95,7 +95,7 @@ const authorship = ({ id, kind, made }) => ({ id, kind, made });
 const knew = (r, thing) => (r.past ?? []).some((one) => one.seq === thing.seq && same(r, one, thing));
 
 /** What the organiser typed in: the judge chooses before it is replaced. */
-const isTyped = (r) => /^admin\b/.test(r.seen?.by) && kindOf(r).typed(r.seen);
+const isTyped = (r) => (r.seen?.typed ?? /^admin\b/.test(r.seen?.by)) && kindOf(r).typed(r.seen);
 
 /** What to show for a record: what this phone wants, else what the server has. */
 export const shown = (record, kind = "sheet") =>
