@@ -1919,6 +1919,7 @@ def _change_entry(command, state):
         known_category(state, target, "open", "judging")
         source = known_category(state, entry.category, "open", "judging", "closed")
         _check_own(source, state.categories[target])
+        check_none_open(state, source, [entry.number])
         if _is_marked(state, entry.number) and not _same_scale(source, state.categories[target]):
             raise Refused("category_has_sheets", f"Entry {entry.number} has been judged, and the other category judges by another scale.", 409)
         events.append(EntryMoved(entry.number, target))
@@ -3071,6 +3072,8 @@ def _decision_view(state, channel, key):
     decision = state.decisions[key]
     seen = plain(decision) | {"revealed": len(decision.revealed), "corrected": _corrected(decision)}
     del seen["corrected_at"], seen["correction"], seen["known"]
+    if channel == "host":  # who runs the show knows who has won, and neither marks nor how many voted for whom
+        del seen["scores"]
     out = sorted(n for group in decision.places for n in group if state.entries[n].state in OUT_STATES)
     return seen | {"out": out}
 
@@ -7819,13 +7822,28 @@ def _check_entries(site: Site, ask: Ask) -> Answer:
     rows = ask.form.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refused("bad_field", "rows is a list of entries.", field="rows")
-    known = [Seen(*site.state.seen[id_].split(" ", 2)).key if (id_ := row.get("id")) in site.state.seen else "" for row in rows]
-    new = [row for row, number in zip(rows, known) if not number]
+    known = [_known_by_id(site, row.get("id")) for row in rows]
+    new = [row for row, said in zip(rows, known) if said is None]
     unnamed = dataclasses.replace(ask, id="")  # else the request's own would be that of every row
     commands = [site.command(SubmitEntry, unnamed, fields=_entry_fields({k: v for k, v in row.items() if k != "id"}), photos=[dict(NO_PHOTO)]) for row in new]
-    said = iter([no if isinstance(no, Refused) else None for no in rehearsed(site.state, commands)])
-    return Answer({"rows": [{"entry": int(number)} if number else {} if (no := next(said)) is None else {"code": no.code, "message": no.text}
-                            for number in known]})
+    told = iter([_row_refused(no) if isinstance(no, Refused) else {} for no in rehearsed(site.state, commands)])
+    return Answer({"rows": [next(told) if said is None else said for said in known]})
+
+
+def _known_by_id(site: Site, given) -> dict | None:
+    """What the id of a row says by itself: the entry it has made, or why none can be made under it; None: it is new."""
+    try:
+        id_ = checked_id(given)
+    except Refused as no:
+        return _row_refused(no)
+    if id_ not in site.state.seen:
+        return None
+    seen = Seen(*site.state.seen[id_].split(" ", 2))
+    return {"entry": int(seen.key)} if seen.kind == "entry" else _row_refused(Refused("id_reuse", "This id is that of another command.", 409))
+
+
+def _row_refused(no: Refused) -> dict:
+    return {"code": no.code, "message": no.text}
 
 
 def _submit_photo(site: Site, ask: Ask) -> Answer:

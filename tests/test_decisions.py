@@ -306,6 +306,21 @@ def test_an_open_run_off_holds_up_what_would_pass_over_it():
     assert sorted(again.run_offs) == ["r1", "r2"]
 
 
+def test_an_entry_of_an_open_run_off_stays_in_its_category():
+    state = do(called(), app.AddCategory, fields={"name": "Back", "criteria": CRITERIA})
+    assert refused(state, app.ChangeEntry, entry=101, fields={"category": "back"}) == "run_off_open"
+    assert do(state, app.ChangeEntry, entry=103, fields={"category": "back"}).entries[103].category == "back"
+    closed = do(state, app.CloseRunOff, run_off="r1")
+    assert do(closed, app.ChangeEntry, entry=101, fields={"category": "back"}).entries[101].category == "back"
+
+
+def test_a_host_is_told_who_has_won_and_no_score():
+    state = decided([[101]])
+    assert "scores" in app.view(state, "admin", "decision", "sleeve")
+    told = app.view(state, "host", "decision", "sleeve")
+    assert told["places"] == [[101]] and "scores" not in told
+
+
 def test_where_nobody_may_vote_no_run_off_is_called():
     state = do(level(judges=1), app.RevokeJudge, judge="j1")
     assert refused(state, app.CallRunOff, category="sleeve", entries=[101, 102]) == "nobody_votes"
@@ -1184,7 +1199,7 @@ def test_a_winner_who_is_out_since_the_decision_is_told_in_the_decision_at_once(
         state, fact = done(before, command(app.SetEntryState, entry=102, state=out, reason="r"))
         assert warned(state) == [{"code": out, "entries": [102]}]
         told = frames(before, state, fact)
-        assert all({"k": "entry_state_changed", "d": {"decision": view(state, "host", "decision", "sleeve")}} in told[c] for c in ("host", "admin"))
+        assert all({"k": "entry_state_changed", "d": {"decision": view(state, c, "decision", "sleeve")}} in told[c] for c in ("host", "admin"))
         assert view(state, "admin", "decision", "sleeve")["out"] == [102]
 
 

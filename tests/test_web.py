@@ -703,6 +703,16 @@ def test_an_id_in_the_header_counts_like_one_in_the_body(house):
     assert (first.status, second.status) == (201, 200) and first.json["link"] == second.json["link"]
 
 
+def test_a_row_that_is_only_asked_about_is_told_what_its_id_would_meet(house):
+    category, (number,) = house.category("open", entries=1)
+    other, row = an_id(), {"category": category, "collector": "Ida", "consent": True, "adult": True}
+    house.ok(house.admin.post("/api/screen", {"mode": "message", "text": "one", "id": other}))
+    rows = [{**row, "id": given} for given in ([1], {"a": 1}, 5, other, an_id())]
+    told = house.ok(house.desk.post("/api/entries/check", {"rows": rows}))["rows"]
+    assert [said.get("code") for said in told] == ["bad_id", "bad_id", "bad_id", "id_reuse", None] and told[-1] == {}
+    house.ok(house.admin.post("/api/screen", {"mode": "wall"}))
+
+
 def test_an_id_used_for_something_else_is_refused(house):
     key = an_id()
     house.ok(house.admin.post("/api/screen", {"mode": "message", "text": "one", "id": key}))
