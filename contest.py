@@ -8866,10 +8866,16 @@ class Server:
     def _bound(self, port: int):
         """A listening socket. Those who come while the log is read wait in its queue."""
         host = self.settings.host
+        made = gevent.socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         try:
-            return gevent.pywsgi.WSGIServer.get_listener((host, port), 1024, socket.AF_INET6 if ":" in host else socket.AF_INET)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((host, port))
+            made.listen(1024)
+            made.setblocking(False)
         except OSError as why:
+            made.close()  # left to the collector it would warn in somebody's notebook
             raise UsageError(f"Cannot listen on {host} port {port}: {why.strerror}.") from why
+        return made
 
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent

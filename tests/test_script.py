@@ -1,5 +1,6 @@
 """The Python face: the same verbs on a folder and over HTTP, keys for scripts, following, importing, serving from a cell."""
 
+import concurrent.futures
 import itertools
 import json
 import os
@@ -327,8 +328,9 @@ def test_a_port_that_is_taken_is_said_and_the_contest_stays_open(tmp_path):
             "except contest.UsageError as why:\n    print(why, c.add_category('Sleeve')['id'])\nc.close()")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "data"), port], cwd=TOP, capture_output=True, text=True, timeout=40)
+        done = subprocess.run([sys.executable, "-W", "always::ResourceWarning", "-c", code, str(tmp_path / "data"), port], cwd=TOP, capture_output=True, text=True, timeout=40)
     assert done.stdout.startswith(f"Cannot listen on 127.0.0.1 port {port}") and done.stdout.endswith("sleeve\n"), done.stderr
+    assert "ResourceWarning" not in done.stderr, done.stderr
 
 
 def test_a_restore_in_a_served_cell_takes_effect_by_itself(tmp_path):
@@ -348,11 +350,15 @@ def test_a_restore_in_a_served_cell_takes_effect_by_itself(tmp_path):
 def test_an_interpreter_that_ends_while_it_serves_ends_cleanly(tmp_path, end):
     code = ("import sys, contest; s = contest.serve(sys.argv[1], port=0, host='127.0.0.1'); c = contest.Client(s.url, s.key); "
             f"c.add_category('Sleeve'); print('served', flush=True); {end}")
-    for number in range(3):
+
+    def run(number: int) -> None:
         done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code, str(tmp_path / str(number))], cwd=TOP, capture_output=True, text=True, timeout=40)
         assert done.returncode == (3 if "3" in end else -signal.SIGINT if end else 0) and done.stdout == "served\n", done.stderr
         assert "Fatal" not in done.stderr and "Segmentation" not in done.stderr
         assert (tmp_path / str(number) / "HEAD").exists(), "what stops in order notes where the log ends"
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, range(7)))  # in three ways: more than twenty
 
 
 # Keys.
