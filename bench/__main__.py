@@ -21,6 +21,7 @@ GROUPS = {
         "entries": "Entries a second, with many there already",
         "sockets": "From a POST to 100 screens",
         "start": "From a cold start to the first 200 on /ready",
+        "script": "What a script waits for",
     }),
     STORE: ("The store beside others", {
         "commits": "Commits a second, each on disk before it is answered",
