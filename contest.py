@@ -8822,6 +8822,20 @@ class Handed:
     live: tuple[Mapping, ...] = ()
 
 
+def _listening(host: str, port: int):
+    """A listening socket. Those who come while the log is read wait in its queue. errors   UsageError where the port is taken"""
+    made = gevent.socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(1024)
+        made.setblocking(False)
+    except OSError as why:
+        made.close()  # left to the collector it would warn in somebody's notebook
+        raise UsageError(f"Cannot listen on {host} port {port}: {why.strerror}.") from why
+    return made
+
+
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
@@ -8843,7 +8857,7 @@ class Server:
             if listen:
                 ports = (settings.port, settings.metrics_port) if settings.metrics_port else (settings.port,)
                 opened = [gevent.socket.socket(fileno=fd) for fd in handed.listeners[:len(ports)]]
-                opened += [self._bound(port) for port in ports[len(opened):]]
+                opened += [_listening(settings.host, port) for port in ports[len(opened):]]
                 self.listener, self.metrics_listener = [*opened, None][:2]
                 for each in opened:
                     # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces,
@@ -8862,20 +8876,6 @@ class Server:
             self._let_go()
             raise
         self.lock.tell(self.url)
-
-    def _bound(self, port: int):
-        """A listening socket. Those who come while the log is read wait in its queue."""
-        host = self.settings.host
-        made = gevent.socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        try:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind((host, port))
-            made.listen(1024)
-            made.setblocking(False)
-        except OSError as why:
-            made.close()  # left to the collector it would warn in somebody's notebook
-            raise UsageError(f"Cannot listen on {host} port {port}: {why.strerror}.") from why
-        return made
 
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent
