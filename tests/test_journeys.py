@@ -3,6 +3,7 @@
 Each page carries a mark in its window; a reload would lose it: `same(page)` says whether it is still the same page.
 """
 
+import contextlib
 import re
 import secrets
 import socket
@@ -68,7 +69,7 @@ class Wire:
     """
 
     def __init__(self, server):
-        self.deaf = False
+        self.deaf = self._closed = False
         self._server = server.port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -82,6 +83,8 @@ class Wire:
                 near = self._listening.accept()[0]
             except OSError:      # closed, with the test
                 return
+            if self._closed:      # a close does not wake who waits here: the next one who comes does
+                return near.close()
             try:
                 far = socket.create_connection(("127.0.0.1", self._server))
             except OSError:      # the server is away: so is the way to it
@@ -106,6 +109,9 @@ class Wire:
             pass
 
     def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         for one in self._open:
             one.close()
 

@@ -51,9 +51,10 @@ MEASURE = """({least, important}) => {
 TEXTS = """() => [...document.querySelectorAll("body *:not(script, style, noscript)")].flatMap((e) => [
   ...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()),
   ...["aria-label", "alt", "title", "placeholder", "aria-valuetext", "aria-description"].map((a) => e.getAttribute(a) ?? "")]).filter(Boolean)"""
-SETTLED = """() => Promise.all(document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime)).map((a) => a.finished.catch(() => {})))
+# Ten seconds at most: an image that was taken away meanwhile is never decoded.
+SETTLED = """() => Promise.race([new Promise((done) => setTimeout(done, 10000)), Promise.all(document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime)).map((a) => a.finished.catch(() => {})))
   .then(() => Promise.all([...document.images].filter((i) => i.src && i.checkVisibility() && i.loading !== "lazy").map((i) => i.decode().catch(() => {}))))
-  .then(() => document.fonts.ready).then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))"""
+  .then(() => document.fonts.ready).then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))])"""
 
 KEY = re.compile(r"(?<![\w./@-])(?:" + "|".join(sorted({re.escape(key.split(".")[0]) for key in ENGLISH})) + r")\.[a-z0-9][a-zA-Z0-9_-]*(?:\.[a-z0-9-]+)*(?![\w/])")
 HOLE = re.compile(r"\{\w+\}")
