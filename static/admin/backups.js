@@ -2,8 +2,8 @@
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
 import { t, has, number, say, moment } from "/static/words.js";
 import { Refused, Unreachable, call } from "/static/api.js";
-import { LONG, announce, ask, close, isOurs, live, send, show, store } from "/static/admin/contest.js";
-import { Dialog, Problem, useAction } from "/static/admin/parts.js";
+import { LONG, announce, close, isOurs, live, send, show, store } from "/static/admin/contest.js";
+import { Dialog, Problem, useAction, useAsked } from "/static/admin/parts.js";
 
 const STALL = 30_000;      // ms: an upload that moves no byte for so long is on a dead wifi
 const LATE = 60_000;       // ms: a server that starts again is back long before
@@ -15,25 +15,14 @@ const after = ({ seq, at }) => `${t("admin.backup-after", { n: seq })}, ${moment
 const why = ({ why: kind }) => (has(`admin.backup-why-${kind}`) ? t(`admin.backup-why-${kind}`) : kind);
 
 export default function Backups() {
-  const list = useSignal(null), fault = useSignal(""), over = useSignal(false), problem = useSignal("");
+  const list = useSignal(null), fault = useSignal(""), over = useSignal(false);
   const making = useAction();
   const file = useRef(null);
-  const look = async () => {
-    try {
-      const answer = await ask("/api/backups");
-      list.value = answer.backups;
-      fault.value = answer.second_place_fault;
-      over.value = Boolean(answer.quota_fault);
-      problem.value = "";
-    } catch (error) {
-      if (!isOurs(error)) console.error(error);
-      problem.value = say(error);
-    }
-  };
-  useEffect(() => {
-    look();
-    return live.on("state", () => { if (live.store.me.role === "admin") look(); });
-  }, []);
+  const { problem, look } = useAsked("/api/backups", (answer) => {
+    list.value = answer.backups;
+    fault.value = answer.second_place_fault;
+    over.value = Boolean(answer.quota_fault);
+  });
   const make = async () => {
     if (await making.run(() => send("POST", "/api/backups", {}, { timeout: LONG }), t("admin.said-backup"))) look();
   };

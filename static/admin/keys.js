@@ -1,29 +1,16 @@
 // /admin, Settings: the keys of scripts. Each is shown when it is asked for, since it is as good as a sign-in.
-import { html, icon, useEffect, useSignal } from "/static/ui.js";
-import { t, say } from "/static/words.js";
-import { ask, isOurs, live, send, show } from "/static/admin/contest.js";
-import { Ask, Problem, isolated, useAction } from "/static/admin/parts.js";
+import { html, icon, useSignal } from "/static/ui.js";
+import { t } from "/static/words.js";
+import { send, show } from "/static/admin/contest.js";
+import { Ask, Problem, isolated, useAction, useAsked } from "/static/admin/parts.js";
 
 const ROLES = ["host", "desk", "admin"];
 
 export default function Keys() {
-  const list = useSignal(null), problem = useSignal("");
+  const list = useSignal(null);
   const name = useSignal(""), role = useSignal(ROLES[0]);
   const adding = useAction();
-  const look = async () => {
-    try {
-      list.value = (await ask("/api/keys")).keys.filter((key) => !key.revoked);
-      problem.value = "";
-    } catch (error) {
-      if (!isOurs(error)) console.error(error);
-      problem.value = say(error);
-    }
-  };
-  useEffect(() => {
-    look();
-    const again = () => { if (live.store.me.role === "admin") look(); };
-    return live.on("state", again);
-  }, []);
+  const { problem, look } = useAsked("/api/keys", ({ keys }) => { list.value = keys.filter((key) => !key.revoked); });
   const add = async (e) => {
     e.preventDefault();
     if (!e.target.reportValidity()) return;

@@ -1,9 +1,28 @@
 // /admin: the parts its sections share: dialogs, errors at their place, photos, the step that comes next.
 import { html, icon, useEffect, useRef, useSignal } from "/static/ui.js";
 import { t, has, say, time } from "/static/words.js";
-import { announce, close, go, isOurs, send, show, store } from "/static/admin/contest.js";
+import { announce, ask, close, go, isOurs, live, send, show, store } from "/static/admin/contest.js";
 import { coverage, panel } from "/static/admin/model.js";
 import { look, marksOnPhones } from "/static/admin/presence.js";
+
+/** What only a request tells, asked now and after each whole state: {problem, look}. `take` gets the answer. */
+export function useAsked(path, take) {
+  const problem = useSignal("");
+  const look = async () => {
+    try {
+      take(await ask(path));
+      problem.value = "";
+    } catch (error) {
+      if (!isOurs(error)) console.error(error);
+      problem.value = say(error);
+    }
+  };
+  useEffect(() => {
+    look();
+    return live.on("state", () => { if (live.store.me.role === "admin") look(); });
+  }, []);
+  return { problem, look };
+}
 
 /** A command under way: {busy, problem, run}. `run` ignores a second tap until the first was answered, and says what went wrong. */
 export function useAction() {
