@@ -24,7 +24,9 @@ Contents
     Desk           the only door from command to fact
     Routes         what each address does: a request read, a command, an answer
     Web            HTTP to requests, answers and pages to HTTP
-    Script         the Python face for notebooks and scripts
+    Server         a whole contest put together, handed over, checked
+    Verbs          what can be asked of a contest, by a name; what it gives
+    Script         the Python face: a folder opened, served, or asked over HTTP
     Command line   wiring, subcommands
 
 Each section uses only what stands above it. Importing this module starts
@@ -8786,14 +8788,14 @@ def make_app(site: Site) -> bottle.Bottle:
     return app
 
 
-# --- Script -----------------------------------------------------------------
-# The Python face for notebooks and scripts: a whole Server, and the same verbs
-# on a folder in this process (`open`) and over HTTP (`Client`). Both send the
-# same requests to the same table of routes, so a verb cannot mean two things.
+# --- Server -----------------------------------------------------------------
+# A whole contest in one process: put together, begun, drained, handed over to
+# its next version; and its folder checked where nothing serves it. Called by
+# Script and Command line; knows no verb, nor what any single route does.
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Keep Python's cycle collector out of a recovery: it would walk the growing state again and again, for half of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -8864,7 +8866,7 @@ class Server:
                     # and without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     each.set_inheritable(False)
-            with _no_collection():
+            with no_collection():
                 self._put_together(on_fatal)
         except OSError as why:
             self._let_go()
@@ -9116,7 +9118,107 @@ class Machine:
         self._site.secret.save()
 
 
-def _counted(pieces: Iterable[bytes], what: str, total: int, tell: Callable[[str, int, int], None]) -> Iterator[bytes]:
+def _salvaged(disk: Disk, folder: Path) -> dict:
+    """What a restore has to carry over from a log whose chain is broken: line by line, what cannot be folded left out."""
+    state, erased = State(), set()
+    for raw in (raw for path in segment_paths(disk, folder) for raw in disk.lines(path)):
+        _, shown, hidden = split_line(raw.rstrip(b"\n"))
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            fact = fact_from_json(orjson.loads(shown), orjson.loads(hidden) if hidden else {})
+            erased |= {event.entry for event in fact.events if isinstance(event, PersonErased)}
+            state = fold(state, fact)
+    return carried_over(state) | {"erased": sorted(erased)}
+
+
+def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None, tell: Callable = untold) -> int:
+    """Order the restore of a backup for a folder whose log cannot be read to its end; returns the seq it will end at.
+
+    What can be read of the damaged log still says which links are dead and who was erased.
+    """
+    disk, folder = Disk(), Path(settings.data).resolve()
+    lock = FolderLock(folder, "")
+    try:
+        tree = folder / "backups" / str(source)
+        if Path(source).suffix == ".zip":
+            tree = folder / "restoring-upload"
+            unpack(disk, Path(source), tree, tell)
+        last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), _salvaged(disk, folder))
+        disk.remove_tree(folder / "restoring-upload")
+        return last.seq
+    finally:
+        lock.release()
+
+
+def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -> dict:
+    """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
+
+    tell     tell(what, done, total): called as the work goes on
+    returns  {"ok", "log": {"epoch", "seq", "hash", "segments", "torn_bytes"}, "snapshots": [{"name", "fault"}],
+             "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "faults": [sentence]}
+    """
+    disk, folder = Disk(), Path(folder)
+    if not (folder / "wal").is_dir():
+        raise UsageError(f"There is no contest in {folder}.")
+    faults: list[str] = []
+    reader, state = Reader(disk, folder), State()
+    try:
+        noted = noted_head(disk, folder)  # before the log: what is written meanwhile must not look lost
+        for _, _, line in reader:
+            state = fold(state, known_fact(line))
+            if state.seq % 1000 == 0:
+                tell("log", state.seq, 0)
+        check_end(reader, noted)
+    except LogCorrupt as why:
+        faults.append(str(why))
+    try:
+        read_own(disk, folder / "secret.json", dict, "key")
+    except (OSError, LogCorrupt) as why:
+        faults.append(f"{why}")
+    torn = reader.tail.path.stat().st_size - reader.tail.end if reader.tail else 0
+    log = {"epoch": reader.head.epoch, "seq": reader.head.seq, "hash": reader.head.hash, "segments": len(reader.segments),
+           "torn_bytes": torn}
+    photos = _verify_photos(disk, folder, state, tell)
+    snapshots = [{"name": path.name, "fault": _fault_of(check_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
+    backups, names = [], backup_names(disk, folder)
+    for done, name in enumerate(names, 1):
+        fault = _fault_of(check_backup, disk, folder / "backups" / name)
+        if not fault or name in backup_names(disk, folder):  # one that was let go of meanwhile is no fault
+            backups.append({"name": name, "fault": fault})
+        tell("backups", done, len(names))
+    faults += photos["faults"] + [each["fault"] for each in snapshots + backups if each["fault"]]
+    return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "faults": faults}
+
+
+def _fault_of(check: Callable, *arguments) -> str:
+    try:
+        check(*arguments)
+    except (OSError, ValueError, KeyError, LogCorrupt) as why:
+        return str(why)
+    return ""
+
+
+def _verify_photos(disk: Disk, folder: Path, state: State, tell: Callable) -> dict:
+    """Hold every photo that an entry names against the hash in its line."""
+    named = {getattr(photo, size): photo.sha256[size] for entry in state.entries.values() for photo in entry.photos
+             for size in ("large", "thumb", "stencil")}
+    there = {path.name: path for path in tree_photos(disk, folder)}
+    faults = [f"Photo {name} is missing. A backup holds it." for name in sorted(set(named) - set(there))]
+    for done, name in enumerate(sorted(set(named) & set(there)), 1):
+        found: dict = {}
+        deque(hashed(disk.pieces(there[name]), found), maxlen=0)
+        if found["sha256"] != named[name]:
+            faults.append(f"Photo {name} is not what was taken in. A backup holds it.")
+        tell("photos", done, len(named))
+    return {"named": len(named), "stray": len(set(there) - set(named)), "faults": faults}
+
+
+# --- Verbs ------------------------------------------------------------------
+# What can be asked of a contest, each by a name: one table, what it gives back,
+# and what takes several requests, as following and importing. Nothing here knows
+# how a request travels: the ways of Script do, so a verb cannot mean two things.
+
+
+def told_pieces(pieces: Iterable[bytes], what: str, total: int, tell: Callable[[str, int, int], None]) -> Iterator[bytes]:
     """Pass pieces on and tell how many KiB of about `total` bytes have gone by."""
     done, total = 0, max(1, total >> 10)
     for piece in pieces:
@@ -9132,7 +9234,7 @@ class Rows(list):
     answer   all that the server answered, where the rows are a part of it: flags, who is missing
     """
 
-    def __init__(self, rows: Iterable[dict] = (), answer: Mapping | None = None, source: _Verbs | None = None):
+    def __init__(self, rows: Iterable[dict] = (), answer: Mapping | None = None, source: Verbs | None = None):
         super().__init__(rows)
         self.answer, self._source = answer or {}, source
 
@@ -9408,7 +9510,7 @@ def _check_photos(rows: list[dict], tell: Callable) -> None:
             tell("photos", done, len(rows))
 
 
-def _ask_about(verbs: _Verbs, rows: list[dict], tell: Callable) -> None:
+def _ask_about(verbs: Verbs, rows: list[dict], tell: Callable) -> None:
     """Ask the server what would become of rows; those of one artist together, since there may be a most of them."""
     rows = sorted(rows, key=lambda row: (row["form"]["category"], folded(row["form"].get("artist", "")), row["row"]))
     while rows:
@@ -9424,15 +9526,10 @@ def _query(form: Mapping) -> str:
     return f"?{asked}" if asked else ""
 
 
-def _texts(form: Mapping) -> dict[str, str]:
-    """The fields beside a file, as a form sends them."""
-    return {k: ("yes" if v else "no") if isinstance(v, bool) else str(v) for k, v in form.items() if v is not None}
-
-
 def _as_method(verb: Verb) -> Callable:
     def method(self, *given, **fields):
         return self.ask(verb, verb.form(given, fields))
-    method.__name__, method.__qualname__ = verb.name, f"_Verbs.{verb.name}"
+    method.__name__, method.__qualname__ = verb.name, f"Verbs.{verb.name}"
     method.__doc__ = f"{verb.says}\n\n{verb.method} {verb.path} of docs/http.md."
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     method.__signature__ = verb.signature.replace(parameters=[own, *verb.signature.parameters.values()])
@@ -9523,7 +9620,7 @@ class _Asking:
 
 
 @_with_verbs
-class _Verbs(_Asking):
+class Verbs(_Asking):
     """The verbs, beside those that `VERBS` makes.
 
     tell     tell(what, done, total), where a verb takes one: called as long work goes on
@@ -9568,7 +9665,7 @@ class _Verbs(_Asking):
         file = Path(file)
         told = urllib.parse.quote(str(file.resolve()))
         pieces, headers = self._stream(f"/api/backups/{name or self.backup()}.zip?as={told}")
-        replace_file(Disk(), file, _counted(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
+        replace_file(Disk(), file, told_pieces(pieces, "KiB saved", int(headers["X-Backup-Bytes"]), tell))
         return file
 
     def export(self, file: str | Path, decimal: str = "point") -> Path:
@@ -9630,7 +9727,18 @@ def _file(path: str | Path) -> Path:
     return Path(path)
 
 
-class _Local(_Verbs):
+# --- Script -----------------------------------------------------------------
+# The Python face for notebooks and scripts: the verbs on a folder in this
+# process (`open`), beside one that holds it, served from a thread (`serve`) and
+# over HTTP (`Client`). All send the same requests to the same table of routes.
+
+
+def _texts(form: Mapping) -> dict[str, str]:
+    """The fields beside a file, as a form sends them."""
+    return {k: ("yes" if v else "no") if isinstance(v, bool) else str(v) for k, v in form.items() if v is not None}
+
+
+class _Local(Verbs):
     """Verbs that are answered by a site in this process, by the rows that answer them over HTTP."""
 
     def __init__(self):
@@ -9836,7 +9944,7 @@ class Beside(_Local):
             "hub": Backlog(settings), "secret": Secret(self.folder, self._disk), "address": settings.public_url or self.url, "here": here,
             "words": load_words(here / "static" / "words")})
         self._kept.desk.log = types.SimpleNamespace(disk=self._disk, folder=self.folder)
-        with _no_collection():
+        with no_collection():
             self._read_anew()
 
     def client(self) -> Client:
@@ -9884,7 +9992,7 @@ class Beside(_Local):
         raise FolderInUse(f"{self._why} Opened beside it, the contest can only be read. {way}")
 
 
-class Client(_Verbs):
+class Client(Verbs):
     """The same verbs over HTTP, with a key.
 
     patience_seconds   how long a server is waited for that does not answer; a command is sent again under its own id, so it happens once
@@ -9966,7 +10074,7 @@ class Client(_Verbs):
         parts = [f'--{edge}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in _texts(form).items()]
         parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="photo"; filename="file"\r\n\r\n'.encode())
         head, end, size = b"".join(parts), f"\r\n--{edge}--\r\n".encode(), upload.stat().st_size
-        pieces = itertools.chain([head], _counted(Disk().pieces(upload), "KiB sent", size, tell), [end])
+        pieces = itertools.chain([head], told_pieces(Disk().pieces(upload), "KiB sent", size, tell), [end])
         return pieces, {"Content-Type": f"multipart/form-data; boundary={edge}", "Content-Length": str(len(head) + size + len(end))}
 
 
@@ -9988,7 +10096,7 @@ def serve(contest: Contest | str | Path = "data", **settings) -> Serving:
     settings   as on the command line: port=0 takes a free one, host="127.0.0.1" keeps it on this machine
     errors     FolderInUse, UsageError where the port is taken
     """
-    if not isinstance(contest, _Verbs):
+    if not isinstance(contest, Verbs):
         contest = Contest(dataclasses.replace(Settings(), data=str(contest)))
     if not isinstance(contest, Contest):
         raise UsageError("Only a contest that contest.open holds can be served.")
@@ -10018,100 +10126,6 @@ def connected(settings: Settings, new: bool = False) -> Contest | Client:
         if not url.startswith("http"):
             raise  # another command holds it, not a server
         return Client(url, Secret(folder, Disk()).derive("key", "local"))
-
-
-def _salvaged(disk: Disk, folder: Path) -> dict:
-    """What a restore has to carry over from a log whose chain is broken: line by line, what cannot be folded left out."""
-    state, erased = State(), set()
-    for raw in (raw for path in segment_paths(disk, folder) for raw in disk.lines(path)):
-        _, shown, hidden = split_line(raw.rstrip(b"\n"))
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            fact = fact_from_json(orjson.loads(shown), orjson.loads(hidden) if hidden else {})
-            erased |= {event.entry for event in fact.events if isinstance(event, PersonErased)}
-            state = fold(state, fact)
-    return carried_over(state) | {"erased": sorted(erased)}
-
-
-def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None, tell: Callable = untold) -> int:
-    """Order the restore of a backup for a folder whose log cannot be read to its end; returns the seq it will end at.
-
-    What can be read of the damaged log still says which links are dead and who was erased.
-    """
-    disk, folder = Disk(), Path(settings.data).resolve()
-    lock = FolderLock(folder, "")
-    try:
-        tree = folder / "backups" / str(source)
-        if Path(source).suffix == ".zip":
-            tree = folder / "restoring-upload"
-            unpack(disk, Path(source), tree, tell)
-        last = prepare_restore(disk, folder, tree, to_seq, secrets.token_hex(16), _salvaged(disk, folder))
-        disk.remove_tree(folder / "restoring-upload")
-        return last.seq
-    finally:
-        lock.release()
-
-
-def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -> dict:
-    """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
-
-    tell     tell(what, done, total): called as the work goes on
-    returns  {"ok", "log": {"epoch", "seq", "hash", "segments", "torn_bytes"}, "snapshots": [{"name", "fault"}],
-             "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "faults": [sentence]}
-    """
-    disk, folder = Disk(), Path(folder)
-    if not (folder / "wal").is_dir():
-        raise UsageError(f"There is no contest in {folder}.")
-    faults: list[str] = []
-    reader, state = Reader(disk, folder), State()
-    try:
-        noted = noted_head(disk, folder)  # before the log: what is written meanwhile must not look lost
-        for _, _, line in reader:
-            state = fold(state, known_fact(line))
-            if state.seq % 1000 == 0:
-                tell("log", state.seq, 0)
-        check_end(reader, noted)
-    except LogCorrupt as why:
-        faults.append(str(why))
-    try:
-        read_own(disk, folder / "secret.json", dict, "key")
-    except (OSError, LogCorrupt) as why:
-        faults.append(f"{why}")
-    torn = reader.tail.path.stat().st_size - reader.tail.end if reader.tail else 0
-    log = {"epoch": reader.head.epoch, "seq": reader.head.seq, "hash": reader.head.hash, "segments": len(reader.segments),
-           "torn_bytes": torn}
-    photos = _verify_photos(disk, folder, state, tell)
-    snapshots = [{"name": path.name, "fault": _fault_of(check_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
-    backups, names = [], backup_names(disk, folder)
-    for done, name in enumerate(names, 1):
-        fault = _fault_of(check_backup, disk, folder / "backups" / name)
-        if not fault or name in backup_names(disk, folder):  # one that was let go of meanwhile is no fault
-            backups.append({"name": name, "fault": fault})
-        tell("backups", done, len(names))
-    faults += photos["faults"] + [each["fault"] for each in snapshots + backups if each["fault"]]
-    return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "faults": faults}
-
-
-def _fault_of(check: Callable, *arguments) -> str:
-    try:
-        check(*arguments)
-    except (OSError, ValueError, KeyError, LogCorrupt) as why:
-        return str(why)
-    return ""
-
-
-def _verify_photos(disk: Disk, folder: Path, state: State, tell: Callable) -> dict:
-    """Hold every photo that an entry names against the hash in its line."""
-    named = {getattr(photo, size): photo.sha256[size] for entry in state.entries.values() for photo in entry.photos
-             for size in ("large", "thumb", "stencil")}
-    there = {path.name: path for path in tree_photos(disk, folder)}
-    faults = [f"Photo {name} is missing. A backup holds it." for name in sorted(set(named) - set(there))]
-    for done, name in enumerate(sorted(set(named) & set(there)), 1):
-        found: dict = {}
-        deque(hashed(disk.pieces(there[name]), found), maxlen=0)
-        if found["sha256"] != named[name]:
-            faults.append(f"Photo {name} is not what was taken in. A backup holds it.")
-        tell("photos", done, len(named))
-    return {"named": len(named), "stray": len(set(there) - set(named)), "faults": faults}
 
 
 # --- Command line -----------------------------------------------------------

@@ -13,7 +13,7 @@ SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
 SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
-            "Web", "Script", "Command line"]
+            "Web", "Server", "Verbs", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
 FORBIDDEN = {
@@ -32,6 +32,9 @@ FORBIDDEN = {
     "Desk": {"bottle", "socket", "Hub", "Audience", "Peer"},
     "Routes": {"Log", "fold", "recover", "FolderLock", "bottle", "Disk"},
     "Web": {"Log", "fold", "recover", "FolderLock", "Disk", "Command", "decide"},
+    "Server": {"bottle", "Command", "decide"},
+    "Verbs": {"State", "Command", "decide", "fold", "recover", "Log", "gevent", "bottle", "socket", "Site", "Desk"},
+    "Script": {"Command", "decide", "take_in"},
 }
 
 
