@@ -9837,6 +9837,15 @@ class Contest(_Local):
         return self.serving.call(function, *arguments) if self.serving else function(*arguments)
 
 
+def _through_one_interrupt(wait: Callable[[], None]) -> None:
+    """Wait; an impatient Ctrl-C is raised once the waiting is over, a second one at once."""
+    try:
+        wait()
+    except KeyboardInterrupt:
+        wait()
+        raise
+
+
 class Serving:
     """A contest that is served from a thread of its own, with an event loop of its own: a notebook goes on meanwhile.
 
@@ -9881,7 +9890,7 @@ class Serving:
         if self._hub and self._thread.is_alive():
             self._hub.loop.run_callback_threadsafe(self._ended.set)
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            _through_one_interrupt(self._thread.join)
 
     def call(self, function: Callable, *arguments):
         """What a function returns or raises, called in the loop; from any thread."""

@@ -346,7 +346,24 @@ def test_a_restore_in_a_served_cell_takes_effect_by_itself(tmp_path):
     serving.contest.close()
 
 
-@pytest.mark.parametrize("end", ["", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", "raise SystemExit(3)"])
+def test_a_ctrl_c_while_the_serving_ends_waits_for_its_end_and_a_second_one_does_not():
+    said = []
+
+    def wait() -> None:
+        said.append("waits")
+        if len(said) in (1, 3, 4):
+            raise KeyboardInterrupt
+        said.append("ended")
+    with pytest.raises(KeyboardInterrupt):
+        app._through_one_interrupt(wait)
+    assert said == ["waits", "waits", "ended"]
+    said[:] = ["begun", "begun"]
+    with pytest.raises(KeyboardInterrupt):
+        app._through_one_interrupt(wait)
+    assert said == ["begun", "begun", "waits", "waits"]
+
+
+@pytest.mark.parametrize("end", ["", "import signal; signal.raise_signal(signal.SIGINT)", "raise SystemExit(3)"])
 def test_an_interpreter_that_ends_while_it_serves_ends_cleanly(tmp_path, end):
     code = ("import sys, contest; s = contest.serve(sys.argv[1], port=0, host='127.0.0.1'); c = contest.Client(s.url, s.key); "
             f"c.add_category('Sleeve'); print('served', flush=True); {end}")
