@@ -5484,7 +5484,7 @@ class WebSocket:
         if self.tokens < 0 and not self.closing:
             self.reader.stop()  # what it sends waits in the kernel, and then on its own side
             self.hub.counts["throttled"] += 1
-            self.hub.peers.throttle(self)
+            self.hub.peers.throttle(self, self.tokens if len(received) < READ_BYTES else -math.inf)
 
     def refill(self) -> None:
         """What time has given back may be spent. It counts as a sign of life, also of a socket that is held off: that one cannot give any."""
@@ -6327,7 +6327,7 @@ class Peers:
         self._clock = clock
         self._all: set[Peer] = set()
         self._pages: dict[tuple[str, str], Peer] = {}  # (session, cid) -> its newest socket
-        self._throttled: dict[WebSocket, float] = {}  # since when
+        self._throttled: dict[WebSocket, tuple[float, float, float]] = {}  # since when, its tokens then, its tokens when last held off
         self.devices = Devices(clock)
 
     def __len__(self) -> int:
@@ -6373,20 +6373,26 @@ class Peers:
         return [{"audience": audience, "device": device, "page": page, "waiting": waiting, "seen": round(ago, 1), "here": here}
                 for audience, device, page, waiting, ago, here in live + gone]
 
-    def throttle(self, peer: Peer) -> None:
-        """Note that a socket is not read until it has tokens again."""
-        self._throttled.setdefault(peer, self._clock())
+    def throttle(self, peer: Peer, tokens: float) -> None:
+        """Note that a socket is not read until it has tokens again. tokens   what it has, or -inf where more of it may wait to be read"""
+        since, first, _ = self._throttled.get(peer, (self._clock(), tokens, tokens))
+        self._throttled[peer] = since, first, tokens
 
     def release(self) -> None:
-        """Read the throttled on, those who have calmed down; an end to those who stay too fast."""
-        for peer, since in list(self._throttled.items()):
+        """Read the throttled on, those who have calmed down; an end to those who stay too fast.
+
+        Below the rate a debt grows smaller, however large the burst was that it began with; at the rate and above it does not.
+        """
+        for peer, (since, first, last) in list(self._throttled.items()):
             peer.refill()
-            over = self._clock() - since > self.flood_seconds
-            if over or peer.tokens > peer.most_tokens / 2:
-                del self._throttled[peer]
-            if over:
-                peer.close(Close.POLICY)
-            elif peer.tokens > 0:
+            if self._clock() - since > self.flood_seconds:
+                last = peer.tokens if peer.reader.active else last
+                self._throttled[peer] = self._clock(), last, last
+                if last <= first:
+                    peer.close(Close.POLICY)
+            if peer.closing or peer.tokens > peer.most_tokens / 2:
+                self._throttled.pop(peer, None)
+            if peer.tokens > 0 and not peer.closing:
                 peer.reader.start(peer.readable)
 
 
@@ -6942,7 +6948,7 @@ class Room:
     def __init__(self, settings: Settings, folder: Path, disk: Disk):
         self._settings, self._folder, self._disk = settings, folder, disk
         self.most_backup_bytes = settings.quota_backups_bytes
-        self.photo_bytes = self._coming = 0  # stored; on their way in, by what their requests say
+        self.photo_bytes = self._photos_coming = self._coming = 0  # stored; photos on their way in, by what their requests say; whatever is
         self.backups_fault = ""  # a sentence while the newest backup alone has more than all may take
 
     def count(self) -> None:
@@ -6966,16 +6972,22 @@ class Room:
 
         errors   Refused `disk_full`, `photos_full` (507): before a byte of it is read
         """
-        most = self._settings.quota_photos_bytes
-        if is_photo and most and self.photo_bytes + size > most:
-            raise Refused("photos_full", f"The photos have their {most >> 20} MiB (CONTEST_QUOTA_PHOTOS_BYTES).", 507)
+        photo = size if is_photo else 0
+        if is_photo:
+            self.check_photos(self._photos_coming + photo)
         if size > self.free_bytes():
             raise Refused("disk_full", "There is no room for this file: what is left is kept for the marks.", 507)
-        self._coming += size
+        self._coming, self._photos_coming = self._coming + size, self._photos_coming + photo
         try:
             yield
         finally:
-            self._coming -= size
+            self._coming, self._photos_coming = self._coming - size, self._photos_coming - photo
+
+    def check_photos(self, coming: int = 0) -> None:
+        """Refuse what would bring the photos over their quota. errors   Refused `photos_full` (507)"""
+        most = self._settings.quota_photos_bytes
+        if most and self.photo_bytes + coming > most:
+            raise Refused("photos_full", f"The photos have their {most >> 20} MiB (CONTEST_QUOTA_PHOTOS_BYTES).", 507)
 
 
 class Keeper:
@@ -7871,6 +7883,7 @@ def _with_upload(site: Site, ask: Ask, draft: Command) -> Outcome:
     except OSError as why:
         raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
     try:
+        site.keeper.room.check_photos()  # its request could not say what it comes to
         made = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
     except Refused as no:
         if no.code != "outcome_unknown":
@@ -8838,6 +8851,28 @@ def _listening(host: str, port: int):
     return made
 
 
+def _listeners(settings: Settings, handed: Handed) -> list:
+    """The sockets for the web and, with CONTEST_METRICS_PORT, for the metrics: what is open already, else new ones; all of them or none.
+
+    errors   UsageError where a port is taken
+    """
+    ports = (settings.port, settings.metrics_port) if settings.metrics_port else (settings.port,)
+    opened = [gevent.socket.socket(fileno=fd) for fd in handed.listeners[:len(ports)]]
+    try:
+        for port in ports[len(opened):]:
+            opened.append(_listening(settings.host, port))
+    except UsageError:
+        for each in opened:
+            each.close()
+        raise
+    for each in opened:
+        # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces,
+        # and without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        each.set_inheritable(False)
+    return opened
+
+
 class Server:
     """A running contest: log, desk, hub and web, put together.
 
@@ -8857,15 +8892,7 @@ class Server:
         self.lock, self._handed = FolderLock(self.folder, "", handed.lock), handed
         try:
             if listen:
-                ports = (settings.port, settings.metrics_port) if settings.metrics_port else (settings.port,)
-                opened = [gevent.socket.socket(fileno=fd) for fd in handed.listeners[:len(ports)]]
-                opened += [_listening(settings.host, port) for port in ports[len(opened):]]
-                self.listener, self.metrics_listener = [*opened, None][:2]
-                for each in opened:
-                    # On the listening socket, so that every accepted one has it: pywsgi sends an answer in two pieces,
-                    # and without this each kept-alive answer waits 44 ms for the first piece to be acknowledged.
-                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    each.set_inheritable(False)
+                self.listener, self.metrics_listener = [*_listeners(settings, handed), None][:2]
             with no_collection():
                 self._put_together(on_fatal)
         except OSError as why:

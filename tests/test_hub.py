@@ -526,7 +526,6 @@ def test_who_stays_too_fast_between_two_pauses_is_closed_all_the_same(hall):
     assert hall.hub.closes == {1008: 1}
 
 
-@pytest.mark.xfail(strict=True, reason="the server does not yet see that somebody below the rate has stopped to be too fast")
 def test_who_keeps_to_the_rate_after_a_burst_is_not_closed(hall):
     peer = hall.peer()
     hall.hello(peer)

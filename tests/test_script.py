@@ -333,6 +333,18 @@ def test_a_port_that_is_taken_is_said_and_the_contest_stays_open(tmp_path):
     assert "ResourceWarning" not in done.stderr, done.stderr
 
 
+def test_a_metrics_port_that_is_taken_gives_the_first_port_back(tmp_path):
+    """The contest is served from a cell, which goes on: what was opened for it must be shut in order, not when the collector comes by."""
+    code = ("import contest, sys\n"
+            "try:\n    contest.serve(sys.argv[1], host='127.0.0.1', port=0, metrics_port=int(sys.argv[2]))\n"
+            "except contest.UsageError as why:\n    print(why)")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run([sys.executable, "-W", "always::ResourceWarning", "-c", code, str(tmp_path / "data"), port], cwd=TOP, capture_output=True, text=True, timeout=40)
+    assert done.stdout == f"Cannot listen on 127.0.0.1 port {port}: Address already in use.\n", done.stderr
+    assert "ResourceWarning" not in done.stderr, done.stderr
+
+
 def test_a_restore_in_a_served_cell_takes_effect_by_itself(tmp_path):
     with app.serve(tmp_path / "data", port=0, host="127.0.0.1") as serving:
         far = app.Client(serving.url, serving.key)

@@ -111,7 +111,7 @@ SERVED = [
     ("spoofed headers", "contest.py", '["HTTP_X_FORWARDED_FOR"].rpartition(",")[2]', '["HTTP_X_FORWARDED_FOR"].partition(",")[0]'),
     ("slow heads", "contest.py", "head_seconds, idle_seconds = 10,", "head_seconds, idle_seconds = 600,"),
     ("drops root", "contest.py", "        os.setuid(settings.user)\n", ""),
-    ("quotas", "contest.py", "if is_photo and most and", "if False and"),
+    ("quotas", "contest.py", "if most and self.photo_bytes + coming > most:", "if False:"),
     ("watchdog", "contest.py", "with _watched_loop(settings.watchdog_seconds):", "with _watched_loop(0):"),
     ("restart in place", "contest.py", "return Handed(listeners, server.lock.fileno(), tuple(each.socket.fileno() for each in web.idle), tuple(hand_over_sockets(hub)))",
      "return Handed((), server.lock.fileno(), (), ())"),
