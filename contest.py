@@ -244,7 +244,8 @@ OUT_STATES = frozenset({"no-show", "withdrawn", "disqualified"})
 PRESENT_STATES = frozenset({"checked-in", "called", "on-stage"})
 CALLS = 3  # who does not come then is out
 REHEARSED = 3  # the places of the drawn category that a reveal is rehearsed with
-PERSONAL = ("title", "artist", "studio", "collector", "phone")
+NAMES = ("title", "artist", "studio", "collector")  # what everybody is told once a place is revealed
+PERSONAL = (*NAMES, "say", "phone")
 CONSENT = "2026-1"  # the version of the consent text an entrant ticks
 
 
@@ -339,6 +340,7 @@ class Entry:
     artist: str = ""
     studio: str = ""
     collector: str = ""
+    say: str = ""  # how the names are pronounced: for the staff, who say them on stage
     phone: str = ""
     consent: str = ""
     adult: bool = False
@@ -647,7 +649,7 @@ JUDGE_FIELDS = {
 KEY_FIELDS = {"name": _text(120, 1), "role": _choice("admin", "desk", "host")}
 ENTRY_FIELDS = {
     "category": _text(80, 1), "title": _text(), "artist": _text(), "studio": _text(), "collector": _text(300, 1),
-    "phone": _text(60), "age": _choice("", "fresh", "healed"), "size_cm": _size, "at_show": _tick}
+    "say": _text(), "phone": _text(60), "age": _choice("", "fresh", "healed"), "size_cm": _size, "at_show": _tick}
 DESCRIBED = ("age", "size_cm", "at_show")  # what the rules of a category ask of an entry, beside its artist
 REASON, NOTE, MESSAGE = _text(1000), _text(2000), _text(300, 1)
 CODES = _number(1, 5000, True)  # a batch; a code's number has 15 bits
@@ -793,7 +795,7 @@ JudgeRevoked = _event("JudgeRevoked", judge=str)
 KeyAdded = _event("KeyAdded", ("name",), key=str, name=str, role=str)
 KeyRevoked = _event("KeyRevoked", key=str)
 EntrySubmitted = _event("EntrySubmitted", PERSONAL, entry=int, category=str, photos=list, consent=str, adult=bool,
-                        title=str, artist=str, studio=str, collector=str, phone=str)
+                        title=str, artist=str, studio=str, collector=str, phone=str, say=str)
 EntryChanged = _event("EntryChanged", ("changes",), entry=int, changes=dict)
 EntryMoved = _event("EntryMoved", entry=int, category=str)
 EntryAdvanced = _event("EntryAdvanced", entry=int, category=str, of=int)
@@ -2989,9 +2991,9 @@ def _entry_view(state, channel, key):
     if entry.of:
         seen["of"] = entry.of
     if channel in STAFF or _is_named(state, entry):
-        seen |= {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
+        seen |= {name: getattr(entry, name) for name in NAMES}
     if channel in STAFF:
-        seen |= {name: getattr(entry, name) for name in DESCRIBED} | {"overridden": list(entry.overridden), "been": entry.been}
+        seen |= {name: getattr(entry, name) for name in ("say", *DESCRIBED)} | {"overridden": list(entry.overridden), "been": entry.been}
     if channel in ("desk", "admin"):
         seen |= {"phone": entry.phone, "adult": entry.adult}
     return seen
@@ -3091,7 +3093,7 @@ def _winner(state: State, decision: Decision, number: int) -> dict:
     absence that a higher place is not.
     """
     entry = state.entries[number]
-    seen = {"number": number} | {name: getattr(entry, name) for name in PERSONAL if name != "phone"}
+    seen = {"number": number} | {name: getattr(entry, name) for name in NAMES}
     seen["photo"] = _photo_view(entry.photos[0]) if entry.photos and is_shown(entry) else None
     complete = decision.step >= len(decision.places)
     if complete and state.categories[decision.category].show_scores and str(number) in decision.scores:
@@ -3316,7 +3318,7 @@ def frames(before: State, after: State, fact: Fact) -> dict[str, list[dict]]:
 
 _NOT_TOLD = frozenset({"PhotoAdded", "PhotoHidden", "PhotoShown", "EntryDescribed", "JudgeRenewed",
                        "VoteCast"})  # they decide nothing; whom people voted for is secret, and a thousand lines
-_LEFT_OUT = frozenset({"photos", "phone", "scores", "lines", "consent", "adult", "carried"})  # fields of events that the story does without
+_LEFT_OUT = frozenset({"photos", "phone", "say", "scores", "lines", "consent", "adult", "carried"})  # fields of events that the story does without
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # a text that begins so may be run by a spreadsheet. Source: OWASP, "CSV Injection"
 
 
@@ -3555,7 +3557,7 @@ def _judge_rows(state):
 
 def _entry_rows(state):
     for _, e in sorted(state.entries.items()):
-        yield [e.number, e.category, e.state, e.title, e.artist, e.studio, e.collector, e.phone, _instant(e.at), e.age, e.size_cm or None,
+        yield [e.number, e.category, e.state, e.title, e.artist, e.studio, e.collector, e.say, e.phone, _instant(e.at), e.age, e.size_cm or None,
                e.at_show, e.overridden, e.reason, e.of or None, e.adult, e.consent, e.hidden]
 
 
@@ -3635,7 +3637,7 @@ TABLES: Mapping[str, tuple[str, Callable[[State], Iterator[list]]]] = Map({
     "categories": ("category name state method places lowest highest step criteria age at_show max_per_artist needs minimum quorum closes_at from",
                    _category_rows),
     "judges": ("judge name role studio head revoked categories", _judge_rows),
-    "entries": ("entry category state title artist studio collector phone entered_at age size_cm at_show overridden reason of adult consent hidden",
+    "entries": ("entry category state title artist studio collector say phone entered_at age size_cm at_show overridden reason of adult consent hidden",
                 _entry_rows),
     "sheets": ("category entry judge name total total_numerator total_denominator recused because late counted typed note seq", _sheet_rows),
     "marks": ("category entry judge name criterion criterion_name weight mark counted", _mark_rows),
@@ -9458,7 +9460,7 @@ VERBS: Mapping[str, Verb] = types.MappingProxyType({verb.name: verb for verb in 
 # A table of entries, as people make them.
 
 #: The columns that an import reads; the first three are needed.
-IMPORT_COLUMNS = ("photo", "category", "collector", "title", "artist", "studio", "phone", "age", "size_cm", "at_show", "consent", "adult",
+IMPORT_COLUMNS = ("photo", "category", "collector", "title", "artist", "studio", "say", "phone", "age", "size_cm", "at_show", "consent", "adult",
                   "override", "id")
 _YES = frozenset("yes y true 1 x ja j wahr si sí sì s vero verdadero oui o vrai".split())
 

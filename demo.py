@@ -657,6 +657,10 @@ COLLECTORS = [
     "Inês Gonçalves", "Ölwen Þ.", "Сергій Ткаченко", LONG_NAME, "João d'Ávila", "田中 ゆき", "Ferenc Szűcs", "สมชาย ใจดี",
     "Ü", "Amélie Œuvrard", "Kwame Asante-Boateng", "Dana 👩🏽‍🎤", "Ruža Čađo", "김하늘", "Ewa Ździebło", "Aurélie N'Diaye",
     "Oğuzhan Yıldız"]
+#: How some of them are pronounced, for whoever reads them out
+SAID = {"Zoë Núñez": "ZOH-eh NOO-nyeth", "Þórunn Ævarsdóttir": "THOR-un EYE-vars-dot-teer", "黒龍": "Kokuryū",
+        "Siobhán Ní Dhálaigh": "shi-VAWN nee GHAW-lee", "Łukasz Wiśniewski-Szczęsny": "WOO-kash vish-NYEF-ski SHCHEN-sni",
+        "Jiří Dvořáček": "YI-rzhi DVO-rzhah-chek", "Nguyễn Ánh Tuyết": "win ahn twee-et"}
 ARTISTS = [
     "Marta Kowalczyk", "Ruben Achterberg", "Ziva Kranjc", "Hanzō Kurogane", "Lovísa Bláfjall", "Caoimhe Brannigan",
     "Pedro Cinzas", "Mónika Tüskés", "Bo Nålsund", "Ravenna Corvi", "Heinrich Nadelstreifenmacher", "ليلى الحداد",
@@ -730,6 +734,8 @@ def _entered(contest, categories: list[dict]) -> dict[str, list[int]]:
         for at, (_, category) in enumerate(sorted(turns)):
             kind, who = next(kinds[category]), person(at)
             fields = {"title": person(kind)["title"], "artist": who["artist"], "studio": who["studio"]}
+            if who["collector"] in SAID:
+                fields["say"] = SAID[who["collector"]]
             entry = contest.submit(draw(kind, Path(folder)), category, who["collector"], **fields)
             numbers[category].append(entry["number"])
     return numbers

@@ -160,7 +160,7 @@ function drawPicture(entry) {
 
 function drawFacts(entry, category) {
   const rows = [["category", category.name, t(`category-state.${category.state}`)], ["collector", entry.collector], ["artist", entry.artist],
-    ["studio", entry.studio], ["tattoo-title", entry.title],
+    ["studio", entry.studio], ["say", entry.say], ["tattoo-title", entry.title],
     ["day", category.day && dayOf(category.day)], ["age", entry.age && t(`age.${entry.age}`)], ["size", entry.size_cm > 0 && t("mine.centimetres", { size: figure(entry.size_cm) })], ["at-show", entry.at_show && t("mine.yes")], ["phone", entry.phone], ["score", inFigures(placeOf(entry)?.score)]];
   find("facts").replaceChildren(...rows.filter(([, value]) => value).map(([name, value, more]) =>
     make("div", { class: "fact" }, make("dt", { text: t(`mine.${name}`) }),

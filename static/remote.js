@@ -322,8 +322,9 @@ class Remote {
   person(number) {
     const entry = this.store.entry(number);
     const [name, artist] = [nameOf(entry), entry?.artist?.trim() || ""];
-    if (name && artist) return t("remote.person-artist", { number, name: isolated(name), artist: isolated(artist) });
-    return name ? t("remote.person", { number, name: isolated(name) }) : t("remote.person-number", { number });
+    const person = name && artist ? t("remote.person-artist", { number, name: isolated(name), artist: isolated(artist) })
+      : name ? t("remote.person", { number, name: isolated(name) }) : t("remote.person-number", { number });
+    return entry?.say ? t("remote.person-said", { person, say: isolated(entry.say) }) : person;
   }
 
   group(place, entries) {

@@ -15,9 +15,9 @@ import { Desk } from "/static/submit/desk.js";
 const find = (name) => document.querySelector(`[data-${name}]`);
 const fieldOf = (name) => document.querySelector(`[data-field="${name}"]`);
 const form = find("form");
-const TEXTS = ["collector", "artist", "studio", "title", "phone"];
+const TEXTS = ["collector", "artist", "studio", "say", "title", "phone"];
 const KEPT_FOR_ANOTHER = ["collector", "phone"];         // one person often wears several
-const ORDER = ["photo", "category", ...ASKED, "second", "collector", "artist", "studio", "title", "phone", "consent", "adult", "override"];
+const ORDER = ["photo", "category", ...ASKED, "second", "collector", "artist", "studio", "say", "title", "phone", "consent", "adult", "override"];
 const RULES = [...ASKED, "artist"];                       // what the desk may override
 const FIELD_OF = {
   category_closed: "category", no_such_category: "category", winners_only: "category", wrong_age: "age", not_at_show: "at_show",

@@ -78,12 +78,15 @@ function notes({ absent, corrected }) {
     corrected ? make("p", { "data-corrected": "" }, make("strong", {}, t("winners.corrected", { at: moment(corrected.at) })), " ", make("span", { dir: "auto" }, corrected.reason)) : null];
 }
 
+/** For the organiser: the page that tells how it was decided. */
+const why = (id) => (live.store.me.role === "admin" ? make("p", { "data-no-print": "" }, make("a", { href: `/papers#decided/${encodeURIComponent(id)}`, "data-decided": "" }, t("papers.decided"))) : null);
+
 function section(id, view) {
   const { name, top, rest: rows } = view;
   return make("section", { class: "winners-category", "data-category": id, "aria-labelledby": `category-${id}` },
     make("h2", { class: "gothic", dir: "auto", id: `category-${id}` }, name), weak(id),
     top.length ? make("ol", { class: "winners-places" }, top.map((winner) => card(winner.place, winner, winner.shared))) : make("p", { class: "winners-none" }, t("place.none")),
-    make("div", { class: "winners-notes" }, notes(view)),
+    make("div", { class: "winners-notes" }, notes(view), why(id)),
     rows.length ? rest(rows) : null);
 }
 
@@ -92,7 +95,7 @@ function draw(store) {
   for (const category of store.categories) {
     const view = shown(store, category);
     if (!view) { coming.push(category); continue; }
-    const key = JSON.stringify(view);
+    const key = JSON.stringify([view, store.me.role]);
     if (drawn.get(category.id)?.key !== key) drawn.set(category.id, { key, section: section(category.id, view) });
     parts.push(drawn.get(category.id).section);
   }

@@ -18,7 +18,7 @@ from tests.client import Http
 from tests.server import TOP
 
 MARKS = {"technique": 8, "composition": 7, "placement": 6.5, "style": 9, "creativity": 8}
-PERSON = {"collector": "Zoë Núñez-Erasme", "artist": "Marta Löschzwerg", "studio": "Studio Vergissmein", "title": "Rose of Oblivion",
+PERSON = {"collector": "Zoë Núñez-Erasme", "artist": "Marta Löschzwerg", "studio": "Studio Vergissmein", "title": "Rose of Oblivion", "say": "ZOH-eh LERSH-tsverk",
           "phone": "+49 555 20304050"}
 
 

@@ -18,7 +18,7 @@ from tests.test_web import CRITERIA, Rehearsal, Tape, difference, jpeg
 
 SHOW, LATER = "best-of-show", "later"
 ENTRIES = {SHOW: range(101, 106), LATER: range(106, 109)}
-FIELDS = ("collector", "artist", "title", "studio")
+FIELDS = ("collector", "artist", "title", "studio", "say")
 #: what one server says of itself and no decision could move: masked, not left out
 CHANCE = [(rb'"(e|h)":"[0-9a-f]+"', rb'"\1":"*"'), (rb'"(at|now)":\d{13}\b', rb'"\1":*'),
           (rb'"(uptime|loop_lag_ms)":[\d.]+', rb'"\1":*')]
@@ -94,7 +94,7 @@ class Reveal(Rehearsal):
     @staticmethod
     def names(said: bytes, public: set[int]) -> list[bytes]:
         """The names in what was said that nobody may know yet."""
-        found = re.findall(rb"(?:Collector|Artist|Title|Studio) of (\d+)", said)
+        found = re.findall(rb"(?:Collector|Artist|Title|Studio|Say) of (\d+)", said)
         return sorted({number for number in found if int(number) not in public})
 
     # What everybody hears.
@@ -203,6 +203,8 @@ def test_no_name_is_sent_to_anybody_before_its_step(reveals, played):
             own = {101, 105} if what.startswith("collector") else set()
             if not what.startswith("desk") and (names := Reveal.names(said, reveals[played].shown[step] | own)):
                 found.append(f"before step {step}, {what}: {names}")
+            if not what.startswith("desk"):      # how a name is said is for the stage: nobody else is told it, the name being known or not
+                assert set(re.findall(rb"Say of (\d+)", said)) <= {b"%d" % number for number in own}, what
     assert found == []
     assert [drawing for drawing in reveals[played].drawings if drawing[-1]] == [] and len(reveals[played].drawings) == 24
 
@@ -223,5 +225,5 @@ def test_a_reveal_has_asked_every_page_and_heard_what_was_said(reveals):
     for name in ("public", "judge", "desk"):
         assert {f"{name} {page}" for page in contest.PAGES if "<" not in page} <= set(heard[0])
     assert b"Collector of 104" in heard[2]["public live"] and b"Collector of 103" in heard[3]["public /api/winners"]
-    assert b"Collector of 101" in heard[0]["collector 101 /api/mine"] and b"Collector of 106" in heard[0]["desk live"]
+    assert b"Collector of 101" in heard[0]["collector 101 /api/mine"] and b"Collector of 106" in heard[0]["desk live"] and b"Say of 106" in heard[0]["desk live"]
     assert heard[0]["photo 101 -large.jpg"].startswith(b"200") and heard[0]["public /api/standings/later"].startswith(b"401")

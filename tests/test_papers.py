@@ -498,6 +498,10 @@ def test_a_host_prints_script_awards_and_certificates_and_nothing_with_marks(des
     page = opened(page_at(*PHONE, http=host), desk, f"decided/{desk.judged}")
     expect(page.locator(".papers-nav a")).to_have_text(["Host's script", "List of awards", "Certificates"])
     decisions = desk.state()["decisions"]
+    number = decisions[0]["places"][0][0]
+    assert desk.admin.patch(f"/api/entries/{number}", {"say": "WOO-kash"}).status == 200
+    page.reload()
+    expect(page.locator(f"[data-script='{number}'] .script-sound")).to_have_text("Said as: WOO-kash")
     for decision in decisions:
         numbers = [str(n) for group in reversed(decision["places"]) for n in reversed(group)]
         assert page.locator(f"[data-category='{decision['category']}'] [data-script]").evaluate_all("all => all.map(e => e.dataset.script)") == numbers, "the last place first"

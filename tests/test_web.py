@@ -884,7 +884,8 @@ def ear(house):
         one.live.close()
 
 
-PRIVATE = ("title", "artist", "studio", "collector", "phone")
+NAMES = ("title", "artist", "studio", "collector")
+PRIVATE = (*NAMES, "say", "phone")
 
 
 def personal(token: str) -> dict[str, str]:
@@ -933,13 +934,13 @@ def test_what_is_personal_reaches_nobody_before_its_place_is_revealed_and_a_phon
     house.ok(house.host.post("/api/reveal", {"category": category, "step": 2}))
     for one_ear in (public, ana, ben):
         heard = one_ear.hear()
-        assert all(winner[k] in heard for k in PRIVATE if k != "phone")
-        assert not any(marker in heard for marker in [winner["phone"], *loser.values(), *out.values(), *reasons])
+        assert all(winner[k] in heard for k in NAMES)
+        assert not any(marker in heard for marker in [winner["phone"], winner["say"], *loser.values(), *out.values(), *reasons])
     house.ok(house.admin.patch("/api/contest", {"publish": "all"}))
     try:
         for one_ear in (public, ana, ben, host):
             heard = one_ear.hear()
-            assert all(loser[k] in heard for k in PRIVATE if k != "phone")
+            assert all(loser[k] in heard for k in NAMES) and (loser["say"] in heard) == (one_ear is host)
             assert not any(names["phone"] in heard for names in (winner, loser, out))
             assert not any(reason in heard for reason in reasons if one_ear is not host)
     finally:

@@ -63,7 +63,7 @@ function Photos({ entry, number }) {
 
 // --- The dialog --------------------------------------------------------------------
 
-const TEXTS = ["title", "collector", "artist", "studio", "phone"];
+const TEXTS = ["title", "collector", "artist", "studio", "say", "phone"];
 
 export function EntryDialog({ number, erase }) {
   const now = store(), { categories } = now;

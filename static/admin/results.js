@@ -20,6 +20,9 @@ export default function Results() {
     ${list.length > 0 && wait.length > 0 && html`<section data-no-print><h2>${t("admin.not-decided")}</h2><ul class="undecided">${wait.map((category) => html`<li key=${category.id}><span dir="auto">${category.name}</span> <${StateChip} category=${category} /></li>`)}</ul></section>`}`;
 }
 
+/** The way to the page that tells how a category was decided. */
+const Why = ({ category }) => html`<a class="button button-quiet" href=${`/papers#decided/${encodeURIComponent(category.id)}`} data-do="decided">${icon("printer")}${t("papers.decided")}<span class="visually-hidden">: ${category.name}</span></a>`;
+
 function Result({ category }) {
   const decision = store().decision(category.id);
   const announce = () => show(Ask, { title: t("admin.announce-title", { category: category.name }), text: t("admin.announce-text"), action: t("admin.announce"),
@@ -27,7 +30,7 @@ function Result({ category }) {
   return html`<section class="result" data-result=${category.id} aria-labelledby=${`result-${category.id}`}>
     <div class="result-head"><h2 class="gothic" id=${`result-${category.id}`} dir="auto">${category.name}</h2><${StateChip} category=${category} /></div>
     <${Places} category=${category} decision=${decision} live />
-    ${category.state === "decided" && html`<div class="buttons" data-no-print><${Next} category=${category} /><button type="button" class="button button-quiet" data-do="announce" onClick=${announce}>${t("admin.announce")}<span class="visually-hidden">: ${category.name}</span></button></div>`}
-    ${category.state === "announced" && html`<div class="buttons" data-no-print><button type="button" class="button button-quiet" data-do="correct" onClick=${() => go("scores", category.id, "correct")}>${icon("pencil")}${t("admin.correct")}<span class="visually-hidden">: ${category.name}</span></button></div>`}
+    ${category.state === "decided" && html`<div class="buttons" data-no-print><${Next} category=${category} /><button type="button" class="button button-quiet" data-do="announce" onClick=${announce}>${t("admin.announce")}<span class="visually-hidden">: ${category.name}</span></button><${Why} category=${category} /></div>`}
+    ${category.state === "announced" && html`<div class="buttons" data-no-print><button type="button" class="button button-quiet" data-do="correct" onClick=${() => go("scores", category.id, "correct")}>${icon("pencil")}${t("admin.correct")}<span class="visually-hidden">: ${category.name}</span></button><${Why} category=${category} /></div>`}
   </section>`;
 }

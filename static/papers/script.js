@@ -26,7 +26,7 @@ function Chapter({ now, category, at }) {
     <ol class="script-places">${awards.map((award) => html`<li key=${award.entry.number} class="script-place" data-script=${award.entry.number}>
       <p class="script-tag script-tag-${award.place}">${placeWords(award)}</p><div class="script-say"><p class="script-name" dir="auto">${wearer(award.entry)} <${EntryNumber} n=${award.entry.number} /></p>
         ${award.entry.title && html`<p dir="auto">${award.entry.title}</p>`}${award.entry.artist && html`<p dir="auto">${t("common.by", { artist: isolated(award.entry.artist) })}</p>`}${award.entry.studio && html`<p class="muted" dir="auto">${award.entry.studio}</p>`}
-        <p class="script-sound">${t("papers.said-as")}<i></i></p></div>
+        <p class="script-sound">${t("papers.said-as")}${award.entry.say ? html`: <b dir="auto">${award.entry.say}</b>` : html`<i></i>`}</p></div>
       <p class="script-shown ${award.shown ? "script-done" : ""}">${t(award.shown ? "papers.shown" : "papers.secret")}</p></li>`)}</ol>
     ${absent.length > 0 && html`<p class="muted">${t("papers.absent", { entries: absent.join(", ") })}</p>`}</section>`;
 }

@@ -5,7 +5,7 @@ import { make, put } from "/static/submit/parts.js";
 import { SecondPhoto } from "/static/submit/second.js";
 import { overriddenWords } from "/static/submit/desk.js";
 
-const TEXTS = [["collector", 300], ["artist", 300], ["studio", 300], ["title", 300], ["phone", 60]];
+const TEXTS = [["collector", 300], ["artist", 300], ["studio", 300], ["say", 300], ["title", 300], ["phone", 60]];
 const STEPS = { registered: ["check-in", "call"], "checked-in": ["call", "reinstate"], called: ["check-in", "no-show"], "on-stage": ["check-in", "no-show"] };
 export const OVERRIDABLE = ["wrong_age", "not_at_show", "size_out_of_range", "too_many_of_artist", "second_photo_missing"];
 
