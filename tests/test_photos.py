@@ -1,5 +1,6 @@
 """Photos: untrusted bytes come in; three clean files, or a plain refusal and nothing, come out."""
 
+import concurrent.futures
 import errno
 import hashlib
 import io
@@ -7,6 +8,7 @@ import os
 import shutil
 import stat
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageStat
+from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 import contest
 import demo
@@ -333,6 +335,29 @@ def test_specks_are_dropped_and_lines_kept(send):
     stencil = send.open(send(encoded(picture, "PNG")), "stencil").getchannel("A")
     assert stencil.crop((0, 0, 640, 18)).getextrema()[1] == 0
     assert stencil.crop((120, 200, 145, 280)).getextrema()[1] > 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (17, 16), (200, 150)])
+def test_the_median_is_pillows_to_the_byte(size):
+    grey = Image.frombytes("L", size, os.urandom(size[0] * size[1]))
+    assert contest._median(grey).tobytes() == grey.filter(ImageFilter.MedianFilter(3)).tobytes()
+
+
+def test_warnings_of_many_threads_stay_silent_and_are_heard_again_afterwards(tmp_path):
+    odd = tmp_path / "odd.jpg"
+    odd.write_bytes(encoded(tattoo(), exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x03\xff\xff\xff\xff" * 9))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        with Image.open(odd) as picture:
+            picture.getexif()
+        assert heard, "a photo that Pillow warns of"
+        heard.clear()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(contest.check_photo, [odd] * 40))
+        assert warnings.filters == before and not heard
+        warnings.warn("heard")
+        assert len(heard) == 1
 
 
 @pytest.mark.parametrize("name", ["Landscape_1.jpg", "Portrait_2.jpg", "gps-camera.jpg", "phone-android.jpg",
