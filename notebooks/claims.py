@@ -40,19 +40,21 @@ def methods(places: dict[str, dict[int, tuple[int, int]]], own: str) -> str:
     """places   {method: {entry: (best, worst place)}}, as agreement.under gives them; own   the category's method"""
     sure = {method: {e for e, (_, worst) in found.items() if worst == 1} for method, found in places.items()}
     maybe = {method: {e for e, (best, _) in found.items() if best == 1} for method, found in places.items()}
-    said = {m: f"{who(sure[m])}{' level' if len(sure[m]) > 1 else ''}" if sure[m] == maybe[m] and sure[m] else f"{who(maybe[m])} by lot" if maybe[m] else "nobody"
+    said = {m: f"{who(sure[m])}{' level' if len(sure[m]) > 1 else ''}" if sure[m] == maybe[m] and sure[m] else "only by lot" if maybe[m] else "nobody"
             for m in places}
+    if not any(maybe.values()):
+        return "NOBODY has a place yet under any method: nothing was judged"
     if len(places) == 1:
         return f"Only {'votes' if own == 'choice' else own} were given, which no other method can count; first: {said[own]}"
     if len(sure[own]) == 1 and all(sure[own] <= maybe[m] for m in places):
-        doubtful = [f"{m} {who(maybe[m])} {'level' if sure[m] == maybe[m] else 'by lot'}" for m in places if len(maybe[m]) > 1]
+        doubtful = [f"{m} {f'{who(maybe[m])} level' if sure[m] == maybe[m] else 'only by lot'}" for m in places if len(maybe[m]) > 1]
         return f"Every method puts {who(sure[own])} first" + (f"; {listed(doubtful)}" if doubtful else "")
     by_answer = {}
     for method, text in said.items():
         by_answer.setdefault(text, []).append(method)
-    if len(by_answer) == 1:
-        return f"NO method can say who is first: {next(iter(by_answer))}"
-    return "The first place is NOT the same under every method: " + "; ".join(f"{listed(ms)}: {text}" for text, ms in by_answer.items())
+    one = any(len(sure[m]) == len(maybe[m]) == 1 for m in places)
+    return ("The first place is NOT the same under every method: " if one else "NO method puts one entry first: ") + "; ".join(
+        f"{listed(ms)}: {text}" for text, ms in by_answer.items())
 
 
 def order(table: pandas.DataFrame, w: float, low: float, high: float) -> str:
@@ -90,11 +92,11 @@ def no_marks(method: str) -> str:
 
 def severity(judges: pandas.DataFrame) -> str:
     """judges   as agreement.severity gives it, by name"""
+    if len(judges) < 2:
+        return "Whether a judge is stricter CANNOT be said: there is nobody to compare with"
     apart = judges[(judges["low"] > 0) | (judges["high"] < 0)].sort_values("above")
     flat = list(judges.index[judges["spread"] == 0])
     told = [f"{name} is {'milder' if row['above'] > 0 else 'stricter'} by {abs(row['above']):.1f}" for name, row in apart.iterrows()]
-    if len(judges) < 2:
-        return "Whether a judge is stricter CANNOT be said: there is nobody to compare with"
     said = f"{listed(told)} points" if told else "No judge is known to be stricter or milder than the others"
     if len(flat) == len(judges):
         return "ALL judges give all entries THE SAME: none tells one from another"
@@ -106,7 +108,7 @@ def severity(judges: pandas.DataFrame) -> str:
 def close(chances: pandas.DataFrame, winners: list[int], judges: int, drawn: str) -> str:
     """chances   as agreement.chances gives it; winners   who has the first place; judges   how many gave anything; drawn   what was drawn"""
     if not winners:
-        return "Nobody has a place yet"
+        return "How close it was CANNOT be said: nothing was judged"
     if len(winners) > 1:
         most = f"; none is first in more than {chances[1].max():.0%} of the {drawn}" if len(chances) and judges > 1 else ""
         return f"{who(winners)} SHARE the first place{most}"
@@ -199,5 +201,5 @@ def changed(rows: list[dict], late: int) -> str:
 
 def verdict(said: list[str], fine: str = "Nothing speaks against these winners.", doubt: str = "Look again before anybody is called up.") -> str:
     """All that was claimed, and what follows from it."""
-    against = re.search(r"\b(NOT|NO|NOTHING|CANNOT|MAY|SHARE|LEVEL|MISSING|THE SAME|DAMAGED|CHANGED|LATE)\b", "\n".join(said))
+    against = re.search(r"\b(NOT|NO|NOTHING|CANNOT|NOBODY|MAY|SHARE|LEVEL|MISSING|THE SAME|DAMAGED|CHANGED|LATE)\b", "\n".join(said))
     return "\n".join(dict.fromkeys(each + "." for each in said)) + "\n\n" + (doubt if against else fine)

@@ -68,7 +68,7 @@ def places(found: dict[str, dict[int, tuple[int, int]]], own: str, claim: str, m
             ax.add_patch(plt.Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, facecolor=fill[0], edgecolor=fill[1], lw=1))
             text = "none" if not best else str(best) if best == worst else f"{best} to {worst} (lot)"
             ax.text(x, y, text, ha="center", va="center", fontweight="bold" if best == 1 else "normal")
-    ax.set_xlim(-0.5, max(2, len(found)) - 0.5), ax.set_ylim(len(shown) - 0.5, -0.5), ax.tick_params(length=0)
+    ax.set_xlim(-0.5, len(found) - 0.5), ax.set_ylim(len(shown) - 0.5, -0.5), ax.tick_params(length=0)
     ax.set_xticks(range(len(found)), [f"{method}\n(this category)" if method == own else method for method in found])
     ax.set_yticks(range(len(shown)), shown), ax.set_ylabel(f"entry{'' if len(shown) == len(found[own]) else f', the first {most}'}")
     ax.set_xlabel("place under each method; yellow: first"), ax.spines["bottom"].set_visible(False)
@@ -109,13 +109,14 @@ def severities(judges: pandas.DataFrame, claim: str) -> None:
     """How far each judge is from the others, strict on the left, mild on the right; dark: more than chance."""
     judges = judges.sort_values("above", ascending=False)
     fig, ax = paper(claim, 1.0 + 0.42 * len(judges))
-    widest = max(0.5, float(judges[["low", "high", "above"]].abs().max(axis=None)) * 1.15)
+    widest = max(0.5, float(judges[["low", "high", "above"]].abs().max(axis=None)) * (1.5 if (judges["spread"] == 0).any() else 1.15))
     for y, (name, row) in enumerate(judges.iterrows()):
         colour = CARBON if row["low"] > 0 or row["high"] < 0 else RULE
         ax.hlines(y, row["low"], row["high"], color=colour, lw=3)
         ax.plot(row["above"], y, "o", ms=9, color=colour, markerfacecolor=TISSUE if row["spread"] == 0 else colour, markeredgewidth=2)
-        ax.text(row["above"], y - 0.2, f"{round(row['above'], 1) + 0.0:+.1f}" + (" (all the same)" if row["spread"] == 0 else ""), ha="center", va="bottom", fontweight="bold")
-    ax.axvline(0, color=INK, lw=1), ax.set_yticks(range(len(judges)), map(label, judges.index)), ax.set_ylim(len(judges) - 0.5, -0.75), ax.set_xlim(-widest, widest)
+        ax.text(row["above"], y - 0.2, f"{round(row['above'], 1) + 0.0:+.1f}" + (" (all the same)" if row["spread"] == 0 else ""), ha="center", va="bottom", fontweight="bold",
+                bbox={"facecolor": TISSUE, "edgecolor": "none", "pad": 0.5})
+    ax.axvline(0, color=INK, lw=1, zorder=0.5), ax.set_yticks(range(len(judges)), map(label, judges.index)), ax.set_ylim(len(judges) - 0.5, -0.75), ax.set_xlim(-widest, widest)
     ax.set_xlabel("← stricter      points above the mean of the others, on the same entries      milder →")
     plt.show()
 

@@ -4,6 +4,7 @@ ADVERSE in the environment makes the invented one worse:
     tens       a judge gives everybody a ten
     missing    a judge went home after three entries, another is recused from one
     level      every judge gives every entry the same
+    nothing    nobody has judged anything yet
     tampered   a mark was changed in the log, behind the program's back
     1          as bad as they come: all tens from one, nothing from another, two contradict each other so that every entry is level,
                and marks were changed after the judging and changed back
@@ -143,21 +144,35 @@ def _votes(c: contest.Contest, numbers: list[int], judges: dict[str, str]) -> No
     c.close_judging("best-sleeve")
 
 
-_MARKS = {"tens": tens, "missing": gaps, "level": level, "1": worst}
+def nothing(name: str, at: int, criteria: list[str], dice: random.Random) -> dict[str, float]:
+    """Nothing yet."""
+    return {}
+
+
+_MARKS = {"nothing": nothing, "tens": tens, "missing": gaps, "level": level, "1": worst}
 _GIVEN = {"tokens": _tokens, "ranking": _ranking, "choice": _votes}
 
 
 def category(c) -> str:
-    """The category to look at: the one in CONTEST_CATEGORY, else that in which most was given."""
+    """The category to look at: the one in CONTEST_CATEGORY, else that in which most was given.
+
+    errors   contest.UsageError where there is none
+    """
     given = {entry["number"]: 0 for entry in c.entries()}
     for sheet in c.sheets():
         given[sheet["entry"]] += 1
     weight = {each["id"]: sum(given[e["number"]] for e in c.entries(each["id"])) + 10 * len(c.standings(each["id"])) for each in c.categories()}
-    return os.environ.get("CONTEST_CATEGORY") or max(weight, key=weight.get)
+    return _fullest(weight)
 
 
 def busiest(state: contest.State) -> str:
     """The same out of a state."""
     weight = {each: sum(len(sheets) for number, sheets in state.sheets.items() if state.entries[number].category == each)
               + 10 * len(contest.category_standings(state, each)["rows"]) for each in state.categories}
+    return _fullest(weight)
+
+
+def _fullest(weight: dict[str, int]) -> str:
+    if not weight:
+        raise contest.UsageError("The contest has no category yet: there is nothing to look at.")
     return os.environ.get("CONTEST_CATEGORY") or max(weight, key=weight.get)

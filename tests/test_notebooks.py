@@ -6,7 +6,6 @@ A kernel is started once for each notebook; the contests follow each other in it
 import dataclasses
 import html
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,8 +20,8 @@ nbformat = pytest.importorskip("nbformat", reason="the notebooks' libraries are 
 pytest.importorskip("nbclient", reason="the notebooks' libraries are not installed: requirements-dev.txt")
 FOLDER = TOP / "notebooks"
 #: What each notebook is run on: names of sample.py's contests, "tokens", ... are methods, "served" is one that a server holds.
-CONTESTS = {"organise": ("", "1"), "results": ("", "1", "tens", "missing", "level", "tokens", "ranking", "choice", "served"),
-            "audit": ("", "1", "tampered", "tokens", "served"), "simulate": ("", "1", "served")}
+CONTESTS = {"organise": ("", "1"), "results": ("", "1", "tens", "missing", "level", "nothing", "tokens", "ranking", "choice", "served"),
+            "audit": ("", "1", "tampered", "nothing", "tokens", "served"), "simulate": ("", "1", "served")}
 NAMES = tuple(CONTESTS)
 
 
@@ -159,14 +158,15 @@ CLAIMS = [
     ("organise", "1", ["2 rows are wrong, so nothing was entered", "photo_missing", "no_such_category", "the folder is whole", "not All 6 rows"]),
     ("results", "", ["nothing is missing", "Every method puts 101 first.", "The judges agree on the order: W = 0.86 (", "The panel's mean is reliable: 0.93 (",
                      "Tadeusz is stricter by 0.6 points.", "101 is clearly first", "Nothing speaks against these winners."]),
-    ("results", "1", ["10 of 40 MISSING; nothing from Tadeusz", "The first place is NOT the same under every method", "their orders cancel out; an interval CANNOT be had",
+    ("results", "1", ["10 of 40 MISSING; nothing from Tadeusz", "NO method puts one entry first: points and trimmed: 10 entries level; tokens and ranking: only by lot", "their orders cancel out; an interval CANNOT be had",
                       "mean CANNOT be relied on: all entries have the same mean", "Noor gives all entries THE SAME", "10 entries SHARE the first place", "Look again"]),
-    ("results", "tens", ["nothing is missing", "Every method puts 101 first; tokens 4 entries by lot", "The judges MAY agree", "The panel's mean is NOT known to be reliable",
+    ("results", "tens", ["nothing is missing", "Every method puts 101 first; tokens only by lot", "The judges MAY agree", "The panel's mean is NOT known to be reliable",
                          "Noor gives all entries THE SAME; Tadeusz is stricter", "101 is clearly first", "Look again"]),
     ("results", "missing", ["7 of 40 MISSING, 1 recused; left out below: Tadeusz and entry 105", "The judges agree on the order", "No judge is known to be stricter",
                             "Look again", "not Nothing speaks"]),
     ("results", "level", ["nothing is missing", "agree CANNOT be said: no judge tells any entry from another", "mean CANNOT be relied on",
                           "ALL judges give all entries THE SAME", "10 entries SHARE the first place; none is first in more than 10%", "Look again"]),
+    ("results", "nothing", ["40 of 40 MISSING", "NOBODY has a place yet", "nobody whose order could be compared", "How close it was CANNOT be said: nothing was judged", "Look again"]),
     ("results", "tokens", ["4 judges by tokens", "Only tokens were given, which no other method can count", "W = 0.82 (", "by tokens there are no marks",
                            "101 and 102 SHARE the first place", "not The panel's mean"]),
     ("results", "ranking", ["4 judges by ranking", "Every method puts 101 first; tokens 101 and 102 level", "W = 0.92 (", "by ranking there are no marks", "101 is clearly first"]),
@@ -177,6 +177,7 @@ CLAIMS = [
     ("audit", "1", ["The contest is whole: 51 lines", "10 entries are LEVEL at the end, since line 51 of 51; the lead changed 25 times", "Sheets were CHANGED 4 times", "2 sheets are marked LATE",
                     "2 entries have other sheets or scores; 0 have another place", "Ask about the lines above."]),
     ("audit", "tampered", ["The contest is DAMAGED: the log is whole up to line 35", "No forgery was tried", "Ask about the lines above."]),
+    ("audit", "nothing", ["The contest is whole", "Nobody has led yet: nothing was judged"]),
     ("audit", "tokens", ["101 and 102 are LEVEL at the end", "20 lines"]),
     ("audit", "served", ["The contest is whole", "3 of 4 forgeries"]),
     ("simulate", "", ["judges who give all tens: 0", "less often: tokens (", "judges are enough for a goal of 70%", "Looking twice as closely helps more"]),
@@ -365,6 +366,12 @@ def test_a_redrawn_panel_is_counted_as_its_category_is(modules):
     # many judges: five hundred panels by lot, the same ones every time
     many = marked({f"j{at}": [5 + at % 3, 6, 5] for at in range(7)})
     assert chances(many).equals(chances(many)) and 0 < chances(many).loc[1, 1] < 1
+
+
+def test_a_method_that_puts_another_first_is_named(modules):
+    marks = marked({"a": [8, 7, 6], "b": [8, 7, 6], "c": [1, 9, 6]}, tokens=1)
+    places = {method: modules["agreement"].under(marks, method) for method in modules["agreement"].METHODS}
+    assert modules["claims"].methods(places, "points") == "The first place is NOT the same under every method: points and trimmed: 2; tokens and ranking: 1"
 
 
 def test_where_a_judges_marks_are_level_a_lot_decides_and_not_the_number(modules):
