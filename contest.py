@@ -22,7 +22,8 @@ Contents
     Wire           frames and requests off a hostile network
     Hub            sockets, heartbeat, what is held, slow readers
     Desk           the only door from command to fact
-    Routes         what each address does: a request read, a command, an answer
+    Site           a request read, an answer to write, what routes may use
+    Routes         what each address does, in one table
     Web            HTTP to requests, answers and pages to HTTP
     Server         a whole contest put together, handed over, checked
     Verbs          what can be asked of a contest, by a name; what it gives
@@ -5706,6 +5707,35 @@ class Crowd:
             raise Refused("too_many_requests", "Too many requests from this address: wait a moment.", 429, retry_after=1)
 
 
+class Throttle:
+    """Slows down guessing: after five wrong tries under a key each next one waits longer; a quiet quarter of an hour forgets."""
+
+    QUIET_SECONDS = 900
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._wrong: dict[str, tuple[int, float]] = {}  # key -> (tries, when the next is heard)
+
+    def count(self, key: str) -> None:
+        """Count a try as wrong before it is looked at: many at once must not all slip through. `right` takes it back.
+
+        errors   Refused `too_many_tries` with the seconds to wait
+        """
+        now = self._clock()
+        count, until = self._wrong.get(key, (0, now))
+        if now > until + self.QUIET_SECONDS:
+            count = 0
+        if count >= 5 and now < until:
+            wait = int(until - now) + 1
+            raise Refused("too_many_tries", f"Too many wrong tries. Wait {wait} seconds.", 429, retry_after=wait)
+        if len(self._wrong) > 10_000:
+            self._wrong.clear()
+        self._wrong[key] = count + 1, now + min(300, 2 ** max(0, count - 3))
+
+    def right(self, key: str) -> None:
+        self._wrong.pop(key, None)
+
+
 @contextlib.contextmanager
 def body_deadline(size: int) -> Iterator[None]:
     """A limit for reading a body of `size` bytes: as a whole, and for each time that nothing comes.
@@ -7306,24 +7336,10 @@ def settle(keeper: Keeper, eraser: Eraser) -> None:
     keeper.unsettled = None
 
 
-# --- Routes -----------------------------------------------------------------
-# One table: method, path, who may ask and what happens. A request is read
-# already (an Ask) and an Answer is still to be written, so the same rows serve
-# HTTP, `open` and the documents. May use Desk, Hub and Photos; never the log, a
-# fold, bottle, or a write to the state. Errors are raised, never tried.
-
-JSON_BYTES = 256 << 10
-FIELD_BYTES = 8 << 10
-FORM_BYTES = 64 << 10  # what a form may hold beside its file
-SESSION_SECONDS = 14 * 24 * 3600
-PUBLIC = frozenset({"public", "judge", "desk", "host", "admin"})
-ADMIN, HOSTS, DESKS, JUDGES = (
-    frozenset({"admin"}), frozenset({"host", "admin"}), frozenset({"desk", "admin"}), frozenset({"judge", "admin"}))
-FLOOR = HOSTS | DESKS
-HEADERS = {
-    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-                               "form-action 'self'; frame-ancestors 'none'"}
+# --- Site -------------------------------------------------------------------
+# What a request is once it was read, what an answer is before it is written,
+# and all that the routes may use: the desk, the hub, the keys, and who is who by
+# link or key. Knows no address and no HTTP; Routes and Web are built on it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -7463,17 +7479,17 @@ class Site:
         name, _, mac = link.rpartition("-")
         judge = self.state.judges.get(name)
         if kind == "join" and judge is None:  # also one who was invited after the backup that was restored
-            raise _no_link()
+            raise no_link()
         newest = judge.generation if kind == "join" else 1
         for generation in range(newest, 0, -1):
             if hmac.compare_digest(self.secret.derive(kind, name, generation).encode(), mac.encode()):
                 if generation < newest:
                     raise link_revoked()
                 return name
-        raise _no_link()
+        raise no_link()
 
 
-def _no_link() -> Refused:
+def no_link() -> Refused:
     return Refused("no_such_link", "This link is not (or no longer) good. Ask the organiser for a new one.", 404)
 
 
@@ -7481,33 +7497,18 @@ def link_revoked() -> Refused:
     return Refused("link_revoked", "This link was revoked. Ask the organiser for a new one.", 401)
 
 
-class Throttle:
-    """Slows down guessing: after five wrong tries under a key each next one waits longer; a quiet quarter of an hour forgets."""
+# --- Routes -----------------------------------------------------------------
+# One table: method, path, who may ask and what happens. A request is read
+# already (an Ask) and an Answer is still to be written, so the same rows serve
+# HTTP, `open` and the documents. May use Desk, Hub and Photos; never the log, a
+# fold, bottle, or a write to the state. Errors are raised, never tried.
 
-    QUIET_SECONDS = 900
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
-        self._wrong: dict[str, tuple[int, float]] = {}  # key -> (tries, when the next is heard)
-
-    def count(self, key: str) -> None:
-        """Count a try as wrong before it is looked at: many at once must not all slip through. `right` takes it back.
-
-        errors   Refused `too_many_tries` with the seconds to wait
-        """
-        now = self._clock()
-        count, until = self._wrong.get(key, (0, now))
-        if now > until + self.QUIET_SECONDS:
-            count = 0
-        if count >= 5 and now < until:
-            wait = int(until - now) + 1
-            raise Refused("too_many_tries", f"Too many wrong tries. Wait {wait} seconds.", 429, retry_after=wait)
-        if len(self._wrong) > 10_000:
-            self._wrong.clear()
-        self._wrong[key] = count + 1, now + min(300, 2 ** max(0, count - 3))
-
-    def right(self, key: str) -> None:
-        self._wrong.pop(key, None)
+JSON_BYTES = 256 << 10
+FORM_BYTES = 64 << 10  # what a form may hold beside its file
+PUBLIC = frozenset({"public", "judge", "desk", "host", "admin"})
+ADMIN, HOSTS, DESKS, JUDGES = (
+    frozenset({"admin"}), frozenset({"host", "admin"}), frozenset({"desk", "admin"}), frozenset({"judge", "admin"}))
+FLOOR = HOSTS | DESKS
 
 
 def checked_id(given) -> str:
@@ -7529,6 +7530,12 @@ _OPTIONAL = Map({"reason": "", "note": "", "text": "", "phase": "ink", "follow":
 _JSON_NAMES = Map({str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"})
 
 
+def _check_fields(form: Mapping, *known: str) -> None:
+    for name in form:
+        if name not in known:
+            raise Refused("unknown_field", f"There is no field {name}.", field=name)
+
+
 def _filled(kind: type[Command], form: Mapping, fixed: Mapping) -> dict:
     """The values of a command out of a form, each of its type.
 
@@ -7537,13 +7544,10 @@ def _filled(kind: type[Command], form: Mapping, fixed: Mapping) -> dict:
     own = {f.name: f.type for f in dataclasses.fields(kind) if f.name not in Command.__dataclass_fields__}
     if "fields" in own:
         return dict(fixed) | {"fields": dict(form)}
-    for name in form:
-        if name not in own or name in fixed:
-            raise Refused("unknown_field", f"There is no field {name}.", field=name)
+    asked = {name: wanted for name, wanted in own.items() if name not in fixed}
+    _check_fields(form, *asked)
     values = dict(fixed)
-    for name, wanted in own.items():
-        if name in fixed:
-            continue
+    for name, wanted in asked.items():
         if name not in form and name not in _OPTIONAL:
             raise Refused("missing_field", f"{name} is missing.", field=name)
         values[name] = form[name] if name in form else _OPTIONAL[name]
@@ -7638,22 +7642,8 @@ def _printed_code(site: Site, batch: str, number: int) -> dict:
     code = site.secret.code(batch, number)
     # One mask for all: to weigh the eight of them takes seven times as long, and phones read any.
     drawn = segno.make(f"{site.address}/vote#{code}", error="m", mask=2, micro=False)
-    path = "".join(f"M{x1} {y}h{x2 - x1}v1h{x1 - x2}z" for y, row in enumerate(drawn.matrix) for x1, x2 in _runs(row))
+    path = "".join(f"M{x1} {y}h{x2 - x1}v1h{x1 - x2}z" for (x1, y), (x2, _) in segno.utils.matrix_to_lines(drawn.matrix, 0, 0))
     return {"number": number, "code": f"{code[:5]}-{code[5:]}", "path": path, "size": len(drawn.matrix)}
-
-
-def _runs(row: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Where the dark stretches of a row begin and end.
-
-    >>> list(_runs([1, 1, 0, 1]))
-    [(0, 2), (3, 4)]
-    """
-    at = 0
-    for dark, cells in itertools.groupby(row, bool):
-        end = at + len(list(cells))
-        if dark:
-            yield at, end
-        at = end
 
 
 def _ballot(site: Site, ask: Ask) -> tuple[str, str, str]:
@@ -7678,9 +7668,7 @@ def _ballot(site: Site, ask: Ask) -> tuple[str, str, str]:
 
 def _look_at_ballot(site: Site, ask: Ask) -> Answer:
     """Whether a code or a device can vote, and where: asked when the page opens, before anybody has chosen."""
-    for name in ask.form:
-        if name not in ("code", "device", "category"):
-            raise Refused("unknown_field", f"There is no field {name}.", field=name)
+    _check_fields(ask.form, "code", "device", "category")
     category, batch, ballot = _ballot(site, ask)
     found = site.state.categories.get(category)
     if found is None or found.method != "choice":
@@ -7725,10 +7713,6 @@ def whole_state(site: Site, who: Who) -> dict:
         elif seen is not None:
             body[_PLURALS[kind]].append(seen)
     return body
-
-
-def _state(site: Site, ask: Ask) -> Answer:
-    return Answer(whole_state(site, ask.who))
 
 
 def _feed(site: Site, ask: Ask) -> Answer:
@@ -7833,34 +7817,27 @@ def _filled_text(form: Mapping, name: str) -> str:
     return value
 
 
-def _checked_password(form: Mapping, name: str = "password") -> str:
-    password = _filled_text(form, name)
-    if len(password) < 8:
-        raise Refused("password_too_short", "A password has at least 8 characters.")
-    return password
-
-
 def _setup(site: Site, ask: Ask) -> Answer:
     link = _filled_text(ask.form, "link")
     if not site.secret.check_setup(link, int(time.time() * 1000)):
         site.throttle.count(f"link {ask.address}")
         raise Refused("setup_link_spent", "This setup link was used or is too old. `setup-link` prints a new one.", 401)
-    password = _checked_password(ask.form)
-    in_pool(gevent.get_hub().threadpool, site.secret.set_password, password)
-    site.hub.close_session("admin", Close.SIGNED_OUT)
-    return _admitted(site)
+    return _set_password(site, ask)
 
 
 def _change_password(site: Site, ask: Ask) -> Answer:
     _check_password(site, ask, "current")
-    pool = gevent.get_hub().threadpool
-    in_pool(pool, site.secret.set_password, _checked_password(ask.form))
+    return _set_password(site, ask)
+
+
+def _set_password(site: Site, ask: Ask) -> Answer:
+    """Choose the password; whoever was signed in with the one before has to sign in again."""
+    password = _filled_text(ask.form, "password")
+    if len(password) < 8:
+        raise Refused("password_too_short", "A password has at least 8 characters.")
+    in_pool(gevent.get_hub().threadpool, site.secret.set_password, password)
     site.hub.close_session("admin", Close.SIGNED_OUT)
     return _admitted(site)
-
-
-def _logout(site: Site, ask: Ask) -> Answer:
-    return Answer({"me": {"role": "public"}}, session={})
 
 
 def _new_setup_link(site: Site, ask: Ask) -> Answer:
@@ -7941,22 +7918,17 @@ def _with_upload(site: Site, ask: Ask, draft: Command) -> Outcome:
 
 
 def _add_photo_route(site: Site, ask: Ask) -> Answer:
-    _check_no_fields(ask)
+    _check_fields(ask.form)
     number = ask.args["entry"]
     made = _with_upload(site, ask, site.command(AddPhoto, ask, entry=number, photos=["unread"]))
     return Answer({"entry": site.seen_by(ask.who, "entry", number)}, 201 if made.new else 200)
 
 
 def _mine_photo(site: Site, ask: Ask) -> Answer:
-    _check_no_fields(ask)
+    _check_fields(ask.form)
     number = _mine_number(site, ask)
     made = _with_upload(site, ask, dataclasses.replace(site.command(AddPhoto, ask, entry=number, photos=["unread"]), by="public"))
     return Answer(_mine(site, ask).body, 201 if made.new else 200)
-
-
-def _check_no_fields(ask: Ask) -> None:
-    for name in ask.form:
-        raise Refused("unknown_field", f"There is no field {name}.", field=name)
 
 
 def _photo_bytes(site: Site, photo: Mapping) -> int:
@@ -7973,7 +7945,7 @@ def _remove_photo(site: Site, photo: Mapping) -> None:
 def _mine_number(site: Site, ask: Ask) -> int:
     number = int(site.holder(ask.args["link"], "mine"))
     if number not in site.state.entries:  # it came after the backup that was restored
-        raise _no_link()
+        raise no_link()
     return number
 
 
@@ -8061,66 +8033,66 @@ def _rescue(site: Site, ask: Ask) -> Answer:
     if judge not in site.state.judges:
         raise no_such("judge", judge)
     report = {"taken": [], "known": [], "refused": []}
-    for rows, take, name in zip(lists, (_take_rescued, _take_rescued_hand), ("entry", "category")):
+    for rows, found_in, name in zip(lists, (_rescued_sheet, _rescued_hand), ("entry", "category")):
         for before, row in zip([{}, *rows], rows):
             try:
-                report["taken" if take(site, judge, row, before) else "known"].append(row[name])
+                is_news = _take_rescued(site, judge, row, before, found_in(site, judge, row))
+                report["taken" if is_news else "known"].append(row[name])
             except Refused as no:  # the other rows count all the same
                 report["refused"].append({name: row.get(name), "code": no.code, "message": no.text})
     return Answer({"judge": judge} | report)
 
 
-def _take_rescued(site: Site, judge: str, row: Mapping, before: Mapping) -> bool:
-    """Whether a row of a rescue file was news. `before`: the row before it.
+class _Rescued(typing.NamedTuple):
+    """A row of a rescue file as what the phone would send."""
 
-    The fingerprint is that of the judge's own command, so that the phone may send it later under the same id.
-    """
-    number, id_, form = row.get("entry"), row.get("id"), {k: row[k] for k in ("marks", "note") if k in row}
+    kind: type[Command]
+    about: dict  # {"entry": number} or {"category": id}
+    form: dict
+    now: object  # the sheet or hand that there is, or None
+    named: str
+
+
+def _rescued_sheet(site: Site, judge: str, row: Mapping) -> _Rescued:
+    number = row.get("entry")
     entry = site.state.entries.get(number) if type(number) is int else None
     if entry is None:
         raise no_such("entry", number)
     if row.get("at") != entry.at:
         raise Refused("other_contest", f"Entry {number} is another one in this contest.", 409)
-    _check_rescued_id(id_)
-    now = newest_sheet(site.state, number, judge)
-    recusal = row.get("kind") == "recusal"
-    if id_ in site.state.seen and row.get("answered") or (not recusal and _says(now, row)):
-        return False
-    if row.get("conflict"):
-        raise Refused("conflict", f"Entry {number} was judged on another device in between.", 409)
-    kind = RecuseJudge if recusal else GiveSheet
-    form = {"recused": row.get("recused")} if recusal else form | {"base": _rescued_base(site, row, before, now)}
-    return _submit_rescued(site, judge, id_, kind, form, {"entry": number})
+    if row.get("kind") == "recusal":
+        kind, form = RecuseJudge, {"recused": row.get("recused")}
+    else:
+        kind, form = GiveSheet, {k: row[k] for k in ("marks", "note") if k in row}
+    return _Rescued(kind, {"entry": number}, form, newest_sheet(site.state, number, judge), f"Entry {number}")
 
 
-def _take_rescued_hand(site: Site, judge: str, row: Mapping, before: Mapping) -> bool:
-    """Whether a row of tokens or of a ranking was news. A draft is refused like any order that is not whole."""
-    category, id_, at = row.get("category"), row.get("id"), row.get("at")
+def _rescued_hand(site: Site, judge: str, row: Mapping) -> _Rescued:
+    """Tokens or a ranking. A draft is refused like any order that is not whole."""
+    category, at = row.get("category"), row.get("at")
     if not isinstance(category, str) or category not in site.state.categories:
         raise no_such("category", category)
     entries = {str(number): entry for number, entry in site.state.entries.items()}
     if not isinstance(at, dict) or any(number not in entries or entries[number].at != when for number, when in at.items()):
         raise Refused("other_contest", "Its entries are others in this contest.", 409)
-    _check_rescued_id(id_)
-    now = newest_hand(site.state, category, judge)
-    if id_ in site.state.seen and row.get("answered") or _says(now, row):
-        return False
-    name = site.state.categories[category].name
-    if row.get("conflict"):
-        raise Refused("conflict", f"{name} was judged on another device in between.", 409)
     kind, field = (GiveRanking, "order") if row.get("method") == "ranking" else (GiveTokens, "entries")
-    form = {field: row.get("entries"), "base": _rescued_base(site, row, before, now)}
-    return _submit_rescued(site, judge, id_, kind, form, {"category": category})
+    now = newest_hand(site.state, category, judge)
+    return _Rescued(kind, {"category": category}, {field: row.get("entries")}, now, site.state.categories[category].name)
 
 
-def _check_rescued_id(id_) -> None:
-    if not isinstance(id_, str) or not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", id_):
-        raise Refused("bad_id", "An id has 8 to 64 letters, digits, - and _.")
+def _take_rescued(site: Site, judge: str, row: Mapping, before: Mapping, found: _Rescued) -> bool:
+    """Whether a row of a rescue file was news. `before`: the row before it.
 
-
-def _submit_rescued(site: Site, judge: str, id_: str, kind: type[Command], form: Mapping, about: Mapping) -> bool:
+    The fingerprint is that of the judge's own command, so that the phone may send it later under the same id.
+    """
+    id_, recusal = checked_id(row.get("id") or "none"), found.kind is RecuseJudge
+    if id_ in site.state.seen and row.get("answered") or (not recusal and _says(found.now, row)):
+        return False
+    if row.get("conflict"):
+        raise Refused("conflict", f"{found.named} was judged on another device in between.", 409)
+    form = found.form if recusal else found.form | {"base": _rescued_base(site, row, before, found.now)}
     asked = Ask(Who("judge", judge, judge), id=id_)
-    command = site.command(kind, asked, **_filled(kind, form, {**about, "judge": judge}))
+    command = site.command(found.kind, asked, **_filled(found.kind, form, found.about | {"judge": judge}))
     return site.desk.submit(dataclasses.replace(command, by=f"rescue:{judge}")).new
 
 
@@ -8152,7 +8124,7 @@ def _log(site: Site, ask: Ask) -> Answer:
     until = time.monotonic() + wait
     while site.state.seq <= after and not site.hub.draining and (left := until - time.monotonic()) > 0:
         site.hub.audience("admin").wait(min(left, 1.0))  # a line of which nobody is told is seen a second later
-    head = {"epoch": site.state.epoch, "seq": site.state.seq, "hash": site.desk.line_hash}
+    head = _head(site)._asdict()
     records = records_behind(site.desk, after, most) if site.state.seq > after else []
     return Answer({"records": list(map(_without_vote, records)), "head": head})
 
@@ -8187,10 +8159,6 @@ def _realtime_health(site: Site, ask: Ask) -> Answer:
     return Answer(health, 503 if health["status"] == "draining" else 200)
 
 
-def _realtime_fallback(site: Site, ask: Ask) -> Answer:
-    return Answer(site.hub.advice())
-
-
 def _realtime_metrics(site: Site, ask: Ask) -> Answer:
     closes = {str(code): count for code, count in sorted(site.hub.closes.items())}
     return Answer(site.hub.health() | {"running": site.running, "cut": site.crowd.cut, "closes": closes})
@@ -8206,39 +8174,31 @@ _COUNTED = Map({
     "received": "Messages from sockets."})
 
 
-class _Figures:
-    """The figures of a site, in the way that prometheus-client collects them."""
-
-    def __init__(self, site: Site):
-        self._site = site
-
-    def collect(self) -> Iterator:
-        """Every figure, as it is now."""
-        site, family = self._site, prometheus_client.core
-        for name, help_line, value in (
-                ("connections", "Live sockets.", site.hub.connections),
-                ("seq", "The last line of the log.", site.state.seq),
-                ("held_messages", "Messages held for those who are away.", site.hub.health()["held"]),
-                ("loop_lag_seconds", "How late the loop came round.", site.hub.lag_seconds),
-                ("requests_running", "Requests under way.", site.running),
-                ("read_only", "1 while the disk takes no more.", int(bool(site.desk.read_only))),
-                ("draining", "1 while the server stops.", int(site.draining))):
-            yield family.GaugeMetricFamily(f"contest_{name}", help_line, value=value)
-        for name, help_line in _COUNTED.items():
-            yield family.CounterMetricFamily(f"contest_{name}", help_line, value=site.hub.counts[name])
-        yield family.CounterMetricFamily("contest_cut", "Connections and requests refused as a flood.", value=site.crowd.cut)
-        closes = family.CounterMetricFamily("contest_closes", "Sockets closed, by close code.", labels=["code"])
-        for code, count in sorted(site.hub.closes.items()):
-            closes.add_metric([str(code)], count)
-        yield closes
+def _measured(site: Site) -> Iterator:
+    """Every figure of a site, as it is now."""
+    gauge, counter = prometheus_client.core.GaugeMetricFamily, prometheus_client.core.CounterMetricFamily
+    for name, help_line, value in (
+            ("connections", "Live sockets.", site.hub.connections),
+            ("seq", "The last line of the log.", site.state.seq),
+            ("held_messages", "Messages held for those who are away.", site.hub.health()["held"]),
+            ("loop_lag_seconds", "How late the loop came round.", site.hub.lag_seconds),
+            ("requests_running", "Requests under way.", site.running),
+            ("read_only", "1 while the disk takes no more.", int(bool(site.desk.read_only))),
+            ("draining", "1 while the server stops.", int(site.draining))):
+        yield gauge(f"contest_{name}", help_line, value=value)
+    for name, help_line in _COUNTED.items():
+        yield counter(f"contest_{name}", help_line, value=site.hub.counts[name])
+    yield counter("contest_cut", "Connections and requests refused as a flood.", value=site.crowd.cut)
+    closes = counter("contest_closes", "Sockets closed, by close code.", labels=["code"])
+    for code, count in sorted(site.hub.closes.items()):
+        closes.add_metric([str(code)], count)
+    yield closes
 
 
 def tell_metrics(site: Site, ask: Ask) -> Answer:
     """The same for Prometheus, in its text format."""
-    registry = prometheus_client.CollectorRegistry()
-    registry.register(_Figures(site))
-    return Answer({}, stream=[prometheus_client.generate_latest(registry)],
-                  headers={"Content-Type": prometheus_client.CONTENT_TYPE_PLAIN_0_0_4})
+    text = prometheus_client.generate_latest(types.SimpleNamespace(collect=lambda: _measured(site)))
+    return Answer({}, stream=[text], headers={"Content-Type": prometheus_client.CONTENT_TYPE_PLAIN_0_0_4})
 
 
 @dataclass(frozen=True, slots=True)
@@ -8253,12 +8213,12 @@ class Route:
 
 
 ROUTES = (
-    Route("GET", "/api/state", PUBLIC, _state),
+    Route("GET", "/api/state", PUBLIC, lambda site, ask: Answer(whole_state(site, ask.who))),
     Route("GET", "/api/events", PUBLIC, _events),
     Route("POST", "/api/setup", PUBLIC, _setup),
     Route("POST", "/api/setup-link", ADMIN, _new_setup_link),
     Route("POST", "/api/login", PUBLIC, _login),
-    Route("POST", "/api/logout", PUBLIC, _logout),
+    Route("POST", "/api/logout", PUBLIC, lambda site, ask: Answer({"me": {"role": "public"}}, session={})),
     Route("PUT", "/api/password", ADMIN, _change_password),
     Route("GET", "/api/contest", PUBLIC, _shows("contest")),
     Route("PATCH", "/api/contest", ADMIN, _orders(ChangeContest, "contest")),
@@ -8333,20 +8293,28 @@ ROUTES = (
     Route("GET", "/health", PUBLIC, _health),
     Route("GET", "/ready", PUBLIC, _ready),
     Route("GET", "/api/realtime-health", PUBLIC, _realtime_health),
-    Route("GET", "/api/realtime-fallback", PUBLIC, _realtime_fallback),
+    Route("GET", "/api/realtime-fallback", PUBLIC, lambda site, ask: Answer(site.hub.advice())),
     Route("GET", "/api/realtime-metrics", ADMIN, _realtime_metrics),
     Route("GET", "/metrics", ADMIN, tell_metrics),
 )
-PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
-             "/rules": "rules", "/vote": "vote", "/papers": "papers", "/admin": "admin", "/host": "host", "/login": "login",
-             "/setup/<link>": "setup", "/mine/<link>": "mine"})
-ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
 
 
 # --- Web --------------------------------------------------------------------
 # Bottle: reads a request into an Ask, writes an Answer or an error as HTTP,
 # fills the pages, serves the files, and says who may connect. The one
 # translator of errors. Knows no rule and no command.
+
+FIELD_BYTES = 8 << 10
+SESSION_SECONDS = 14 * 24 * 3600
+HEADERS = {
+    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+                               "form-action 'self'; frame-ancestors 'none'"}
+PAGES = Map({"/": "home", "/submit": "submit", "/judge": "judge", "/display": "display", "/winners": "winners",
+             "/rules": "rules", "/vote": "vote", "/papers": "papers", "/admin": "admin", "/host": "host", "/login": "login",
+             "/setup/<link>": "setup", "/mine/<link>": "mine"})
+ROLE_PAGES = Map({"judge": "/judge", "desk": "/submit", "host": "/host", "admin": "/admin"})
+
 
 def _rebase_bottle() -> None:
     """Let bottle keep a request per greenlet instead of per thread.

@@ -12,7 +12,7 @@ import pytest
 SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
-SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Routes",
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Site", "Routes",
             "Web", "Server", "Verbs", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
@@ -30,6 +30,7 @@ FORBIDDEN = {
     "Wire": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log", "Hub", "Backlog", "Peer"},
     "Hub": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log"},
     "Desk": {"bottle", "socket", "Hub", "Audience", "Peer"},
+    "Site": {"Log", "fold", "recover", "FolderLock", "bottle", "Disk", "socket", "decide"},
     "Routes": {"Log", "fold", "recover", "FolderLock", "bottle", "Disk"},
     "Web": {"Log", "fold", "recover", "FolderLock", "Disk", "Command", "decide"},
     "Server": {"bottle", "Command", "decide"},
