@@ -7372,6 +7372,7 @@ class Ask:
     upload: Path | None = None
     upload_sha256: str = ""
     tell: Callable[[str, int, int], None] = untold  # tell(what, done, total), for one who asks in this process and watches
+    in_turn: Callable[[], object] = bool  # returns once an entry may be made: an import's photos are read side by side, its rows entered in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -7859,12 +7860,20 @@ def _check_entries(site: Site, ask: Ask) -> Answer:
     rows = ask.form.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refused("bad_field", "rows is a list of entries.", field="rows")
-    known = [_known_by_id(site, row.get("id")) for row in rows]
+    known = [_known_by_id(site, row.get("id")) or _too_large(site, row.pop("photo_bytes", 0)) for row in rows]
     new = [row for row, said in zip(rows, known) if said is None]
     unnamed = dataclasses.replace(ask, id="")  # else the request's own would be that of every row
     commands = [site.command(SubmitEntry, unnamed, fields=_entry_fields({k: v for k, v in row.items() if k != "id"}), photos=[dict(NO_PHOTO)]) for row in new]
     told = iter([_row_refused(no) if isinstance(no, Refused) else {} for no in rehearsed(site.state, commands)])
     return Answer({"rows": [next(told) if said is None else said for said in known]})
+
+
+def _too_large(site: Site, photo_bytes) -> dict | None:
+    """Why a row's photo would be refused unread, if it would be."""
+    try:
+        check_size(site.settings, "upload", photo_bytes if isinstance(photo_bytes, int) else 0)
+    except Refused as no:
+        return _row_refused(no)
 
 
 def _known_by_id(site: Site, given) -> dict | None:
@@ -7905,6 +7914,7 @@ def _with_upload(site: Site, ask: Ask, draft: Command) -> Outcome:
         site.keeper.room.photo_bytes += _photo_bytes(site, photo)
     except OSError as why:
         raise Refused("disk_full", f"The photo could not be stored ({why.strerror}).", 507) from why
+    ask.in_turn()
     try:
         site.keeper.room.check_photos()  # its request could not say what it comes to
         made = site.desk.submit(dataclasses.replace(draft, photos=[photo]))
@@ -8922,8 +8932,9 @@ class Server:
 
     def _put_together(self, on_fatal: Callable | None) -> None:
         disk, here = Disk(), Path(__file__).resolve().parent
-        self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)
-        if sys.platform == "linux":  # where a thread has a priority of its own: decoding gives way to everything else
+        threads = 1 if self.listener else os.cpu_count() or 1  # a folder of one's own: there is nobody to give way to
+        self.log_pool, self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(threads)
+        if self.listener and sys.platform == "linux":  # where a thread has a priority of its own: decoding gives way to everything else
             self.photo_pool.apply(lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10))
         finish_restore(disk, self.folder)
         secret, hub = Secret(self.folder, disk), self.hub_class(self.settings)
@@ -9478,7 +9489,7 @@ _YES = frozenset("yes y true 1 x ja j wahr si sí sì s vero verdadero oui o vra
 
 
 def read_table(source: str | Path, columns: Mapping[str, str] = Map()) -> list[dict]:
-    """The rows of a CSV: [{"row": its line, "folder": Path, column: text}], blank ones left out.
+    """The rows of a CSV: [{"row": its first line, "folder": Path, column: text, "extra": what no column is for}], blank ones left out.
 
     UTF-8 with or without a BOM, UTF-16, else Windows-1252 (Latin-1); commas, semicolons or tabs.
     errors   Refused `bad_table`
@@ -9492,14 +9503,19 @@ def read_table(source: str | Path, columns: Mapping[str, str] = Map()) -> list[d
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     ours = {folded(theirs): own for theirs, own in columns.items()}
     try:
-        names, rows = None, []
+        names, rows, line = None, [], 1
         for values in reader:
             if names is None:
                 names = [ours.get(folded(name), folded(name).replace(" ", "_")) for name in values] if any(values) else None
             elif any(value.strip() for value in values):
-                rows.append(dict(zip(names, map(str.strip, values))) | {"row": reader.line_num, "folder": tables[0].parent})
+                extra = " ".join(values[len(names):]).strip()
+                told = {name: re.sub(r"\s*[\r\n]\s*", " ", value.strip()) for name, value in zip(names, values) if name in IMPORT_COLUMNS}
+                rows.append(told | {"row": line, "folder": tables[0].parent, "extra": extra})
+            line = reader.line_num + 1  # where the next row begins: a text in quotes may go over several lines
     except csv.Error as why:
         raise Refused("bad_table", f"{tables[0].name}, line {reader.line_num}: {why}.") from None
+    if doubled := [name for name in IMPORT_COLUMNS if (names or []).count(name) > 1]:
+        raise Refused("bad_table", f"{tables[0].name} has more than one column {doubled[0]}.")
     missing = [name for name in IMPORT_COLUMNS[:3] if name not in (names or ())]
     if missing:
         raise Refused("bad_table", f"{tables[0].name} has no column {', '.join(missing)}; it has {', '.join(names or ['none'])}.")
@@ -9529,35 +9545,49 @@ def _checked_rows(rows: list[dict], categories: list[dict], tell: Callable) -> l
             row |= {"status": "refused", "code": "missing_field", "message": f"{empty[0]} is missing."}
         elif first != row["row"]:
             row |= {"status": "refused", "code": "doubled_row", "message": f"The same as row {first}."}
-        elif not row["file"].is_file():
-            row |= {"status": "refused", "code": "photo_missing", "message": f"There is no file {row['file'].name}."}
+        elif row.get("extra"):
+            row |= {"status": "refused", "code": "bad_field", "message": f"There are more values than columns: {row['extra'][:60]}. A comma in a text needs quotes around it."}
     _check_photos([row for row in rows if "code" not in row], tell)
     return rows
 
 
 def _check_photos(rows: list[dict], tell: Callable) -> None:
     """Look into every photo, on all cores: one that is broken must be found before the first entry is made."""
-    def fault(row: dict) -> Refused | None:
+    def fault(file: Path) -> Refused | None:
         try:
-            check_photo(row["file"])
+            return check_photo(file) if file.is_file() else Refused("photo_missing", f"There is no file {file.name}.")
         except Refused as no:
             return no
-        return None
+        except OSError as why:  # not ours to read, or a name that no file can have
+            return Refused("photo_missing", f"{file.name[:60]} cannot be read: {why.strerror}.")
+    files = list(dict.fromkeys(row["file"] for row in rows))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (row, no) in enumerate(zip(rows, pool.map(fault, rows)), 1):
-            if no:
-                row |= {"status": "refused", "code": no.code, "message": no.text}
-            tell("photos", done, len(rows))
+        faults = {}
+        for done, (file, no) in enumerate(zip(files, pool.map(fault, files)), 1):
+            faults[file] = no
+            tell("photos", done, len(files))
+    for row in rows:
+        if no := faults[row["file"]]:
+            row |= {"status": "refused", "code": no.code, "message": no.text}
 
 
 def _ask_about(verbs: Verbs, rows: list[dict], tell: Callable) -> None:
     """Ask the server what would become of rows; those of one artist together, since there may be a most of them."""
     rows = sorted(rows, key=lambda row: (row["form"]["category"], folded(row["form"].get("artist", "")), row["row"]))
+    forms = deque(row["form"] | {"photo_bytes": row["file"].stat().st_size} for row in rows)
     while rows:
-        size = next((n for n in range(len(rows), 0, -max(1, len(rows) // 8)) if len(orjson.dumps([r["form"] for r in rows[:n]])) < JSON_BYTES - 100), 1)
+        size = next((n for n in range(len(rows), 0, -max(1, len(rows) // 8)) if len(orjson.dumps(list(itertools.islice(forms, n)))) < JSON_BYTES - 100), 1)
         asked, rows = rows[:size], rows[size:]
-        for row, said in zip(asked, verbs._ask("POST", "/api/entries/check", {"rows": [row["form"] for row in asked]})["rows"]):
+        for row, said in zip(asked, verbs._ask("POST", "/api/entries/check", {"rows": [forms.popleft() for _ in asked]})["rows"]):
             row |= said | ({"status": "known"} if "entry" in said else {"status": "refused"} if "code" in said else {})
+
+
+def enter_row(row: dict, submit: Callable[..., dict]) -> None:
+    """Enter a checked row of a table; "entry" and "status" of it say what became of it, or "code" and "message"."""
+    try:
+        row |= {"entry": submit(_file(row["file"]), **row["form"])["number"], "status": "new"}
+    except Refused as no:
+        row |= {"status": "refused", "code": no.code, "message": no.text}
 
 
 def _query(form: Mapping) -> str:
@@ -9730,16 +9760,17 @@ class Verbs(_Asking):
         """
         rows = _checked_rows(read_table(source, columns), self.categories(), tell)
         _ask_about(self, [row for row in rows if "code" not in row], tell)
-        fine = [row for row in rows if row["status"] == "held back" and (partial or not any("code" in row for row in rows))]
-        for done, row in enumerate(fine, 1):
-            try:
-                row |= {"entry": self.submit(row["file"], **row["form"])["number"], "status": "new"}
-            except Refused as no:
-                row |= {"status": "refused", "code": no.code, "message": no.text}
-            tell("entries", done, len(fine))
+        if partial or not any("code" in row for row in rows):
+            self._enter([row for row in rows if row["status"] == "held back"], tell)
         shown = ({k: row.get(k, "") for k in ("row", "status", "entry", "photo", "category", "collector", "code", "message")} for row in rows)
         counts = {status: sum(row["status"] == status for row in rows) for status in ("new", "known", "refused", "held back")}
         return Rows(shown, counts, self)
+
+    def _enter(self, rows: list[dict], tell: Callable) -> None:
+        """Enter checked rows one after the other; what became of each is put into it."""
+        for done, row in enumerate(rows, 1):
+            enter_row(row, self.submit)
+            tell("entries", done, len(rows))
 
     def restore(self, source: str | Path, to_seq: int | None = None, tell: Callable = untold) -> int:
         """Put a backup (its name, or an archive's file) in place of everything; returns the seq it ends at.
@@ -9813,8 +9844,13 @@ class _Local(Verbs):
         return iter(lambda: self._in_loop(next, answer.stream, b""), b""), answer.headers
 
     def _answer(self, method: str, path: str, form: dict | None, upload: Path | None, tell: Callable) -> Answer:
+        site = self._site()
+        return self._in_loop(*self._asked(site, method, path, form, upload, tell))
+
+    def _asked(self, site: Site, method: str, path: str, form: dict | None, upload: Path | None, tell: Callable) -> tuple[Callable, Site, Ask]:
+        """What answers a request: a route, and what it is given."""
         path, _, query = path.partition("?")
-        form, site = form or {}, self._site()
+        form = form or {}
         try:
             route, args = self._routes.match({"REQUEST_METHOD": method, "PATH_INFO": urllib.parse.unquote(path)})
         except bottle.HTTPError as no:
@@ -9826,8 +9862,7 @@ class _Local(Verbs):
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         form = orjson.loads(orjson.dumps(_texts(form) if upload else form))
         id_ = checked_id(form.pop("id", None))
-        ask = Ask(Who("admin"), args, form, dict(urllib.parse.parse_qsl(query)), id_, "", upload, digest, tell)
-        return self._in_loop(route.does, site, ask)
+        return route.does, site, Ask(Who("admin"), args, form, dict(urllib.parse.parse_qsl(query)), id_, "", upload, digest, tell)
 
 
 class Contest(_Local):
@@ -9875,6 +9910,32 @@ class Contest(_Local):
 
     def _in_loop(self, function: Callable, *arguments):
         return self.serving.call(function, *arguments) if self.serving else function(*arguments)
+
+    def _enter(self, rows: list[dict], tell: Callable) -> None:
+        """Enter checked rows in their order, reading as many photos at a time as there are threads for it; a server has one."""
+        if self.serving:
+            return super()._enter(rows, tell)
+        site, running = self._site(), deque()
+        ahead = 2 * site.photo_pool.maxsize  # begun before the first is done: no thread waits for its next photo
+
+        def enter(row: dict, in_turn: Callable) -> Exception | None:
+            def submit(photo: Path, **form) -> dict:
+                does, _, ask = self._asked(site, "POST", "/api/entries", form, photo, untold)
+                return does(site, dataclasses.replace(ask, in_turn=in_turn)).body["entry"]
+            try:
+                enter_row(row, submit)
+            except Exception as why:  # carried over: the loop would print it
+                return why
+        try:
+            for done in range(1 - ahead, len(rows) + 1):
+                if done + ahead <= len(rows):
+                    running.append(gevent.spawn(enter, rows[done + ahead - 1], running[-1].join if running else bool))
+                if done > 0:
+                    if why := running.popleft().get():
+                        raise why
+                    tell("entries", done, len(rows))
+        finally:
+            gevent.joinall(running)  # whatever ended it: what is begun comes to its end
 
 
 def _through_one_interrupt(wait: Callable[[], None]) -> None:
