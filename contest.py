@@ -11,6 +11,7 @@ Contents
     Errors         every error raised on purpose
     Records        nouns: state, commands, events, their JSON forms
     Scoring        marks in, standings out
+    Reasons        how the places came about, what they would be otherwise
     Decisions      the rules: decide; of contest, categories, judges, entries
     Judging        the rules of marks, run-offs, winners, reveal and stage
     Folds          the state after a fact: fold
@@ -18,6 +19,7 @@ Contents
     Papers         what leaves the contest on paper and as files
     Log            durable lines, snapshot, recovery
     Trees          whole folders: lock, key, backup, restore, erasure
+    Stencil        a photo as a stencil of its lines
     Photos         untrusted bytes to safe files
     Wire           frames and requests off a hostile network
     Hub            sockets, heartbeat, what is held, slow readers
@@ -1010,7 +1012,7 @@ class Judging:
     votes: Mapping[int, int] = Map()  # people's choice: {entry: votes}; missing: none
 
 
-class _Count(typing.NamedTuple):
+class Count(typing.NamedTuple):
     """What a method makes of a judging."""
 
     steps: list[tuple[str, Callable]]  # of the chain, before run-offs
@@ -1036,7 +1038,7 @@ def rounded(value: Fraction, digits: int = 2) -> float:
     return math.floor(value * scale + Fraction(1, 2)) / scale
 
 
-def _mean(values: Iterable[Fraction]) -> Fraction:
+def mean_of(values: Iterable[Fraction]) -> Fraction:
     values = list(values)
     return sum(values, Fraction(0)) / len(values)
 
@@ -1052,7 +1054,7 @@ def _by(name: str, key: Callable) -> tuple[str, Callable]:
     return name, functools.partial(_blocks, key=key)
 
 
-def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
+def judge_totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
     """{entry: {judge: weighted mean of a complete sheet}}, of the pool, the panel, and who is not recused.
 
     errors   Refused `bad_field`: a weight that is not positive
@@ -1071,23 +1073,23 @@ def _totals(judging: Judging) -> dict[int, dict[str, Fraction]]:
     return made
 
 
-def _count_points(judging: Judging) -> _Count:
+def _count_points(judging: Judging) -> Count:
     """Points, or trimmed where every entry has the same number of judges, 4 at least: means, criteria in order, duels."""
-    totals, recused = _totals(judging), set(judging.recused)
-    sizes, drop = {len(each) for each in totals.values()}, _dropped(judging, totals)
+    totals, recused = judge_totals(judging), set(judging.recused)
+    sizes, drop = {len(each) for each in totals.values()}, dropped(judging, totals)
     flags = ["trim-off:" + ("fewer-than-4" if len(sizes) == 1 else "unequal-panel")] if judging.method == "trimmed" and not drop else []
-    score = {e: _mean(sorted(each.values())[drop:len(each) - drop]) for e, each in totals.items() if each}
+    score = {e: mean_of(sorted(each.values())[drop:len(each) - drop]) for e, each in totals.items() if each}
     spread = {e: max(each.values()) - min(each.values()) for e, each in totals.items() if each}
     steps = [_by("mean", score.get)]
-    steps += [_by(f"criterion:{c.id}", lambda e, c=c: _mean(exact(judging.sheets[j, e][c.id]) for j in totals[e]))
+    steps += [_by(f"criterion:{c.id}", lambda e, c=c: mean_of(exact(judging.sheets[j, e][c.id]) for j in totals[e]))
               for c in judging.criteria]
     steps.append(("head-to-head", lambda group: _head_to_head(group, totals)))
     missing = [(j, e) for e in totals for j in judging.panel if (j, e) not in recused and j not in totals[e]]
     flags += [f"spread:{e}" for e in spread if spread[e] >= 3]
-    return _Count(steps, totals, lambda e: {"score": rounded(score[e]), "spread": rounded(spread[e])}, missing, flags)
+    return Count(steps, totals, lambda e: {"score": rounded(score[e]), "spread": rounded(spread[e])}, missing, flags)
 
 
-def _dropped(judging: Judging, totals: Mapping) -> int:
+def dropped(judging: Judging, totals: Mapping) -> int:
     """How many of an entry's highest and of its lowest are left out: 1 or 0."""
     sizes = {len(each) for each in totals.values()}
     return int(judging.method == "trimmed" and len(sizes) == 1 and min(sizes) >= 4)
@@ -1138,7 +1140,7 @@ def _eligible(judging: Judging) -> dict[str, list[int]]:
     return {j: [e for e in judging.entries if (j, e) not in recused] for j in judging.panel}
 
 
-def _count_tokens(judging: Judging) -> _Count:
+def _count_tokens(judging: Judging) -> Count:
     """Tokens: who got more of them. A token for an entry that is out or recused is lost."""
     eligible, given = _eligible(judging), {}
     for judge, pool in eligible.items():
@@ -1150,10 +1152,10 @@ def _count_tokens(judging: Judging) -> _Count:
     judges = {e: [j for j in given if given[j] and e in eligible[j]] for e in judging.entries}
     missing = [(j, None) for j, pool in eligible.items() if len(given[j]) < min(judging.tokens, len(pool))]
     flags = ["uneven-panel"] if len({frozenset(each) for each in judges.values()}) > 1 else []
-    return _Count([_by("tokens", got.get)], judges, lambda e: {"score": got[e], "spread": None}, missing, flags)
+    return Count([_by("tokens", got.get)], judges, lambda e: {"score": got[e], "spread": None}, missing, flags)
 
 
-def _count_ranking(judging: Judging) -> _Count:
+def _count_ranking(judging: Judging) -> Count:
     """Ranking: the skating system's rules 5 to 8, with shares and means where the published rules count and add up."""
     eligible, recused, missing = _eligible(judging), set(judging.recused), []
     got: dict = {e: {} for e in judging.entries}
@@ -1165,7 +1167,7 @@ def _count_ranking(judging: Judging) -> _Count:
         for rank, entry in enumerate(order if len(order) == len(pool) else (), 1):
             got[entry][judge] = rank
     ranks = {e: sorted(each.values()) for e, each in got.items()}
-    return _Count(_skating(ranks), got, lambda e: {"score": None, "spread": None, "ranks": got[e]}, missing, [])
+    return Count(_skating(ranks), got, lambda e: {"score": None, "spread": None, "ranks": got[e]}, missing, [])
 
 
 def _skating(ranks: Mapping[int, list[int]]) -> list[tuple[str, Callable]]:
@@ -1179,25 +1181,32 @@ def _skating(ranks: Mapping[int, list[int]]) -> list[tuple[str, Callable]]:
         return Fraction(bisect.bisect_right(ranks[e], k), len(ranks[e]))
 
     def mean(e, k):
-        return _mean(map(Fraction, ranks[e][:bisect.bisect_right(ranks[e], k)]))
+        return mean_of(map(Fraction, ranks[e][:bisect.bisect_right(ranks[e], k)]))
 
     return [_by("majority", lambda e: -first(e)), _by("larger-majority", lambda e: share(e, first(e))),
             _by("lower-sum", lambda e: -mean(e, first(e))),
             _by("next-place", lambda e: tuple((share(e, k), -mean(e, k)) for k in range(first(e) + 1, last + 1)))]
 
 
-def _count_choice(judging: Judging) -> _Count:
+def _count_choice(judging: Judging) -> Count:
     """People's choice: who got more votes. One that nobody chose is unranked: no award for none. A vote for who is out is lost."""
     got = {e: judging.votes.get(e, 0) for e in judging.entries}
-    return _Count([_by("votes", got.get)], {e: range(n) for e, n in got.items()}, lambda e: {"score": got[e], "spread": None}, [], [])
+    return Count([_by("votes", got.get)], {e: range(n) for e, n in got.items()}, lambda e: {"score": got[e], "spread": None}, [], [])
 
 
 _COUNTS = Map({"points": _count_points, "trimmed": _count_points, "tokens": _count_tokens, "ranking": _count_ranking,
                "choice": _count_choice})
-_Groups = list[tuple[list[int], str | None]]  # best first, each with the step that decided it, None: still tied
 
 
-def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Groups:
+def count_of(judging: Judging) -> Count:
+    """What the judging's method makes of it."""
+    return _COUNTS[judging.method](judging)
+
+
+Groups = list[tuple[list[int], str | None]]  # best first, each with the step that decided it, None: still tied
+
+
+def break_ties(groups: Groups, steps: Iterable[tuple[str, Callable]]) -> Groups:
     """Groups split by each step in turn. No step restarts the chain.
 
     groups   [(entries, the step that left it alone, or None)], best first
@@ -1205,7 +1214,7 @@ def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Group
     returns  the same; None: no step could split it
     """
     for name, split in steps:
-        after: _Groups = []
+        after: Groups = []
         for group, by in groups:
             blocks = split(group) if len(group) > 1 else [group]
             after += [(block, by or (name if len(block) == 1 else None)) for block in blocks]
@@ -1213,13 +1222,13 @@ def break_ties(groups: _Groups, steps: Iterable[tuple[str, Callable]]) -> _Group
     return groups
 
 
-def _heard(judging: Judging, entries: Collection[int], votes: Mapping[str, int]) -> dict[str, int]:
+def heard_votes(judging: Judging, entries: Collection[int], votes: Mapping[str, int]) -> dict[str, int]:
     """The votes of a run-off that count: of the panel, for one of its entries, by judges recused from none of them."""
     panel, recused = set(judging.panel), set(judging.recused)
     return {j: e for j, e in votes.items() if j in panel and e in entries and not any((j, x) in recused for x in entries)}
 
 
-def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str], list[str]]:
+def hold_run_offs(groups: Groups, judging: Judging) -> tuple[Groups, list[str], list[str]]:
     """The groups after the run-offs in the order held, the ids of those that are void, and flags for votes that do not count."""
     stale, flags = [], []
     for key, entries, votes in judging.run_offs:
@@ -1227,14 +1236,14 @@ def _hold(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str], list[s
         if not any(by is None and set(group) == field_ for group, by in groups):
             stale.append(key)
             continue
-        heard = _heard(judging, field_, votes)
+        heard = heard_votes(judging, field_, votes)
         flags += [f"run-off-vote:{key}:{j}" for j in sorted(set(votes) - set(heard))]
         got = {e: list(heard.values()).count(e) for e in field_}
         groups = break_ties(groups, [("run-off", lambda group: _blocks(group, got.get) if set(group) == field_ else [group])])
     return groups, stale, flags + ["run-off-stale"] * bool(stale)
 
 
-def _apply(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
+def apply_decisions(groups: Groups, judging: Judging) -> tuple[Groups, list[str]]:
     """The groups after the head judge's decisions, and flags for those that fit no tied group: they are void."""
     orders = {}
     for order, reason in judging.decisions:
@@ -1243,7 +1252,7 @@ def _apply(groups: _Groups, judging: Judging) -> tuple[_Groups, list[str]]:
         fits = reason.strip() and all(blocks) and [named] == [sorted(g) for g, by in groups if by is None and sorted(g) == named]
         if fits or tuple(named) not in orders:
             orders[tuple(named)] = blocks if fits else None
-    after: _Groups = []
+    after: Groups = []
     for group, by in groups:
         blocks = orders.get(tuple(sorted(group))) if by is None else None
         after += [(block, "decision") for block in blocks] if blocks else [(group, by)]
@@ -1266,10 +1275,10 @@ def standings(judging: Judging) -> dict:
     [(1, 1, 'shared'), (1, 2, 'shared'), (3, 3, 'mean')]
     """
     judging = dataclasses.replace(judging, entries=sorted(judging.entries), panel=list(judging.panel))
-    count = _COUNTS[judging.method](judging)
+    count = count_of(judging)
     ranked = [e for e in judging.entries if count.judges[e]]
-    groups, stale, void = _hold(break_ties([(ranked, None)] if ranked else [], count.steps), judging)
-    groups, voids = _apply(groups, judging)
+    groups, stale, void = hold_run_offs(break_ties([(ranked, None)] if ranked else [], count.steps), judging)
+    groups, voids = apply_decisions(groups, judging)
     rows = _rows(groups, count)
     missing = [(j, e) for j, e in count.missing if j not in set(judging.gone)]
     below = [f"quorum:{r['entry']}" for r in sorted(rows, key=lambda r: r["entry"]) if r["judges"] < judging.quorum]
@@ -1280,7 +1289,7 @@ def standings(judging: Judging) -> dict:
             "unresolved": sorted(map(list, shared)), "stale": stale}
 
 
-def _rows(groups: _Groups, count: _Count) -> list[dict]:
+def _rows(groups: Groups, count: Count) -> list[dict]:
     rows, place = [], 1
     for group, by in groups:
         for entry in sorted(group):
@@ -1288,6 +1297,14 @@ def _rows(groups: _Groups, count: _Count) -> list[dict]:
                 "judges": len(count.judges[entry]), "tied_with": sorted(e for e in group if e != entry), "decided_by": by or "shared"})
         place += len(group)
     return rows
+
+
+# --- Reasons ----------------------------------------------------------------
+# How the places came about, for whoever has to answer for them: exact numbers,
+# each step of a tie, and what the places would be if they were counted otherwise.
+# Reads a Judging as Scoring does; nothing here decides.
+
+MOST_DUELS = 40  # entries level up to there are told pair by pair: of more nobody reads the thousands of pairs
 
 
 def what_if(judging: Judging) -> dict:
@@ -1304,14 +1321,14 @@ def what_if(judging: Judging) -> dict:
     >>> what_if(Judging([1, 2, 3], ["a", "b"], [Criterion("t", "T")], given))["judge_effect"]["judges"]
     {'a': 1.0, 'b': -1.0}
     """
-    totals = {e: each for e, each in _totals(judging).items() if each}
+    totals = {e: each for e, each in judge_totals(judging).items() if each}
     found = ((j, {e: each[j] for e, each in totals.items() if j in each}) for j in judging.panel)
     by_judge = {j: each for j, each in found if each}
     effects = _effects(totals, by_judge)
-    mean = {j: _mean(each.values()) for j, each in by_judge.items()}
-    wide = {j: _root(_mean((t - mean[j]) ** 2 for t in each.values())) for j, each in by_judge.items()}
-    z = {e: _mean((t - mean[j]) / wide[j] if wide[j] else Fraction(0) for j, t in each.items()) for e, each in totals.items()}
-    evened = {e: _mean(t - (effects or {}).get(j, 0) for j, t in each.items()) for e, each in totals.items()}
+    mean = {j: mean_of(each.values()) for j, each in by_judge.items()}
+    wide = {j: _root(mean_of((t - mean[j]) ** 2 for t in each.values())) for j, each in by_judge.items()}
+    z = {e: mean_of((t - mean[j]) / wide[j] if wide[j] else Fraction(0) for j, t in each.items()) for e, each in totals.items()}
+    evened = {e: mean_of(t - (effects or {}).get(j, 0) for j, t in each.items()) for e, each in totals.items()}
     return {"judge_effect": _what_if_rows(evened, effects) if effects is not None else None,
             "z_score": _what_if_rows({e: Fraction(round(value * 10**6), 10**6) for e, value in z.items()}, wide)}
 
@@ -1333,7 +1350,7 @@ def _effects(totals: Mapping, by_judge: Mapping) -> dict[str, Fraction] | None:
     rows = []
     for j in judges[1:]:  # the equation of the first follows from the others: its place takes the sum of 0
         shares = {k: sum((Fraction(1, len(totals[e])) for e in by_judge[j] if k in totals[e]), Fraction(0)) for k in judges}
-        rest = sum((t - _mean(totals[e].values()) for e, t in by_judge[j].items()), Fraction(0))
+        rest = sum((t - mean_of(totals[e].values()) for e, t in by_judge[j].items()), Fraction(0))
         rows.append([Fraction(len(by_judge[j])) * (j == k) - shares[k] for k in judges] + [rest])
     solved = _solve([[Fraction(1)] * len(judges) + [Fraction(0)], *rows]) if judges else []
     return None if solved is None else dict(zip(judges, solved))
@@ -1353,10 +1370,6 @@ def _solve(rows: list[list[Fraction]]) -> list[Fraction] | None:
     return [row[-1] for row in rows]
 
 
-# How it came about: the numbers behind the places, for whoever has to answer for them.
-
-MOST_DUELS = 40  # entries level up to there are told pair by pair: of more nobody reads the thousands of pairs
-
 def written(value: Fraction) -> str:
     """An exact number as a decimal where it has one, else as the fraction that it is; not below 0.
 
@@ -1372,7 +1385,7 @@ def written(value: Fraction) -> str:
 
 def exact_scores(judging: Judging) -> dict[int, str]:
     """{entry: its score, exact}; a ranking has none."""
-    count = _COUNTS[judging.method](judging)
+    count = count_of(judging)
     key = count.steps[0][1].keywords["key"]
     return {} if judging.method == "ranking" else {e: written(Fraction(key(e))) for e in judging.entries if count.judges[e]}
 
@@ -1382,9 +1395,9 @@ def sheet_totals(judging: Judging) -> dict[tuple[str, int], tuple[str, str]]:
 
     Of several that are as high, or as low, the first of the panel is named: one copy is dropped, and it does not matter which.
     """
-    totals = _totals(judging)
+    totals = judge_totals(judging)
     found = {(j, e): (written(t), "counted") for e, each in totals.items() for j, t in each.items()}
-    for entry, each in totals.items() if _dropped(judging, totals) else ():
+    for entry, each in totals.items() if dropped(judging, totals) else ():
         lowest = min(each, key=each.get)
         highest = max((j for j in each if j != lowest), key=each.get)
         for judge, why in ((lowest, "dropped-low"), (highest, "dropped-high")):
@@ -1404,12 +1417,12 @@ def tie_chain(judging: Judging) -> list[dict]:
     [{'step': 'mean', 'entries': [1, 2], 'into': [[1], [2]], 'values': {1: ['8'], 2: ['7']}}]
     """
     judging = dataclasses.replace(judging, entries=sorted(judging.entries), panel=list(judging.panel))
-    count, told = _COUNTS[judging.method](judging), []
+    count, told = count_of(judging), []
     ranked = [e for e in judging.entries if count.judges[e]]
     groups = break_ties([(ranked, None)] if ranked else [], [_told(name, split, judging, told) for name, split in count.steps])
     for key, entries, votes in judging.run_offs:
-        groups, stale, _ = _hold(groups, dataclasses.replace(judging, run_offs=[(key, entries, votes)]))
-        heard = list(_heard(judging, entries, votes).values())
+        groups, stale, _ = hold_run_offs(groups, dataclasses.replace(judging, run_offs=[(key, entries, votes)]))
+        heard = list(heard_votes(judging, entries, votes).values())
         told.append({"step": "run-off", "run_off": key, "entries": sorted(entries), "void": bool(stale),
                      "into": [] if stale else [sorted(group) for group, _ in groups if set(group) <= set(entries)],
                      "values": {e: [str(heard.count(e))] for e in sorted(entries)}})
@@ -1421,7 +1434,7 @@ def _told(name: str, split: Callable, judging: Judging, told: list[dict]) -> tup
     def watched(group: list) -> list[list]:
         blocks = split(group)
         numbers = {"values": {e: _figures(split.keywords["key"](e)) for e in sorted(group)}} if name != "head-to-head" else {
-            "values": {}, "duels": _duels(group, _totals(judging)) if len(group) <= MOST_DUELS else []}
+            "values": {}, "duels": _duels(group, judge_totals(judging)) if len(group) <= MOST_DUELS else []}
         told.append({"step": name, "entries": sorted(group), "into": [sorted(block) for block in blocks]} | numbers)
         return blocks
     return name, watched
@@ -1442,12 +1455,12 @@ def _duels(group: list, totals: Mapping) -> list[dict]:
     return found
 
 
-def _told_decisions(groups: _Groups, judging: Judging) -> list[dict]:
+def _told_decisions(groups: Groups, judging: Judging) -> list[dict]:
     """What the head judge decided; of several about the same entries the last one that fits holds."""
     told: list[dict] = []
     for order, reason in judging.decisions:
         named = sorted(e for block in order for e in block)
-        fits = not _apply(groups, dataclasses.replace(judging, decisions=[(order, reason)]))[1]
+        fits = not apply_decisions(groups, dataclasses.replace(judging, decisions=[(order, reason)]))[1]
         for before in told:
             before["void"] |= fits and before["entries"] == named
         told.append({"step": "decision", "entries": named, "into": [sorted(block) for block in order], "values": {}, "reason": reason,
@@ -3774,10 +3787,6 @@ class Disk:
         shutil.rmtree(path, ignore_errors=not path.exists())
 
 
-def untold(what: str, done: int, total: int) -> None:
-    """Progress that nobody watches: what a `tell` is where none is given."""
-
-
 def length(disk: Disk, path: Path) -> int:
     """The size of a file in bytes."""
     fd = disk.open_read(path)
@@ -4047,7 +4056,7 @@ def _later_batch(rest: bytes, bad: int) -> bool:
 
     A torn write holds records of its own batch only, and segments are never reused, so nothing else can look like one.
     """
-    return any(int(batch) > bad for batch in re.findall(rb'\{"seq":\d+,"batch":(\d+),"at":', rest))
+    return any(int(batch) > bad for _, batch in _RECORD.findall(rest))
 
 
 class Log:
@@ -4185,8 +4194,7 @@ class Log:
 
     def note_head(self) -> None:
         """Write HEAD: where the log ends, when it ends in peace."""
-        head = {"epoch": self.head.epoch, "seq": self.head.seq, "hash": self.head.hash,
-                "segment": self.path.name, "size": self.size}
+        head = self.head._asdict() | {"segment": self.path.name, "size": self.size}
         replace_file(self.disk, self.folder / "HEAD", [orjson.dumps(head)])
 
     def close(self) -> None:
@@ -4218,22 +4226,11 @@ class Recovered:
     log: Log
     snapshot: tuple[Head, Iterator] | None  # its parts can be gone through once
     sentences: list[str]  # what was found and mended, for people
-    segments: list[Path]
-    start: tuple[int, int]  # (which segment, byte) of the first line behind the snapshot
 
     def lines(self) -> Iterator[Line]:
         """The lines behind the snapshot. They were checked; reading them again costs less than keeping them."""
-        first, offset = self.start
         seq = self.snapshot[0].seq if self.snapshot else 0
-        for index, path in enumerate(self.segments[first:]):
-            for raw in self.log.disk.lines(path, 0 if index else offset):
-                digest, shown, hidden = split_line(raw[:-1])
-                if b'"contest":1' in shown[:12]:
-                    continue
-                if seq == self.log.head.seq:
-                    return
-                seq += 1
-                yield Line(digest, seq, shown, hidden)
+        return itertools.islice(lines_behind(self.log.disk, self.log.folder, seq), self.log.head.seq - seq)
 
 
 def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20) -> Recovered:
@@ -4247,21 +4244,18 @@ def recover(folder: Path, disk: Disk, epoch: str, segment_bytes: int = 64 << 20)
         if disk.exists(folder / "HEAD"):
             raise LogCorrupt(f"{folder / 'wal'}: HEAD names a log, but there is none. A backup holds it.")
         log.head, log.must_begin = Head(epoch, 0, ZERO_HASH), "new"
-        return Recovered(log, None, [], [], (0, 0))
+        return Recovered(log, None, [])
     make_durable(disk, reader.segments[-1])
-    candidates, places = _snapshot_heads(disk, folder), {}
-    wanted = {head.seq: head for _, head in candidates}
-    for path, offset, line in reader:
-        if (seq := line.seq) in wanted and wanted[seq].hash == line.hash:
-            places[seq] = (reader.segments.index(path), offset)
-    said = check_end(reader, noted_head(disk, folder))
-    log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
+    candidates = _snapshot_heads(disk, folder)
+    wanted = {head.seq: head.hash for _, head in candidates}
+    on_chain = {line.seq for _, _, line in reader if wanted.get(line.seq) == line.hash}
     noted = noted_head(disk, folder)
+    said = check_end(reader, noted)
+    log.head, log.path, log.tail = reader.head, reader.segments[-1], reader.tail
     in_peace = noted and noted["segment"] == log.path.name and noted["size"] == reader.size and not reader.tail
     if not in_peace and reader.lines_in_last:
         log.must_begin = "unclean"
-    snapshot = _newest_whole(disk, reader.head.epoch, candidates, places)
-    return Recovered(log, snapshot, said, reader.segments, places[snapshot[0].seq] if snapshot else (0, 0))
+    return Recovered(log, _newest_whole(disk, reader.head.epoch, candidates, on_chain), said)
 
 
 def check_end(reader: Reader, noted: dict | None) -> list[str]:
@@ -4386,10 +4380,10 @@ def _snapshot_heads(disk: Disk, folder: Path) -> list[tuple[Path, Head]]:
     return found
 
 
-def _newest_whole(disk: Disk, epoch: str, candidates: list, places: Mapping[int, tuple]) -> tuple[Head, Iterator] | None:
+def _newest_whole(disk: Disk, epoch: str, candidates: list, on_chain: Collection[int]) -> tuple[Head, Iterator] | None:
     """The newest snapshot that lies on this log's chain and is whole; a damaged one only costs time."""
     for path, head in sorted(candidates, key=lambda c: -c[1].seq):
-        if head.seq in places and head.epoch == epoch:
+        if head.seq in on_chain and head.epoch == epoch:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 return read_snapshot(disk, path)
     return None
@@ -4640,6 +4634,10 @@ def tree_bytes(disk: Disk, tree: Path) -> int:
     """The bytes of a backup's files: the size of its archive but for what a zip adds to each name."""
     manifest = read_manifest(disk, tree)
     return sum(each["size"] for name in ("files", "photos") for each in manifest[name].values())
+
+
+def untold(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches: what a `tell` is where none is given."""
 
 
 def unpack(disk: Disk, file: Path, into: Path, tell: Callable[[str, int, int], None] = untold) -> None:
@@ -5053,6 +5051,84 @@ class Secret:
         return bool(self.setup) and hmac.compare_digest(found, self.setup) and now_ms < self.setup_until
 
 
+# --- Stencil ----------------------------------------------------------------
+# A photo as a tattooer's stencil: its dark lines in violet on nothing. Pictures
+# in, pictures out; called by Photos, knows neither files nor what they show.
+
+VIOLET = (0x43, 0x28, 0x9B)                     # --carbon of static/tokens.css
+_BLURS = ((1.2, 4.5, 60), (2.4, 8, 150))        # fine and wide radius, px; smallest mark, px of area
+_RAMP = tuple(min(255, max(0, (level - 5) * 255 // 11)) for level in range(256))
+
+
+def stencil_of(photo: Image.Image) -> Image.Image:
+    """A grey photo's dark lines in violet on nothing; a violet duotone where lines would be too few or too many."""
+    grey = _median(ImageOps.autocontrast(photo, cutoff=1))
+    for fine, wide, smallest in _BLURS:
+        lines = ImageChops.subtract(grey.filter(ImageFilter.GaussianBlur(wide)),
+                                    grey.filter(ImageFilter.GaussianBlur(fine)))
+        lines = _without_specks(lines.point(_RAMP), smallest)
+        coverage = ImageStat.Stat(lines).mean[0] / 255
+        if coverage <= 0.15:                    # above, the background speckles: draw coarser
+            break
+    if not 0.01 <= coverage <= 0.35:
+        lines = ImageOps.invert(grey)
+    return Image.merge("RGBA", (*Image.new("RGB", photo.size, VIOLET).split(), lines))
+
+
+def _median(grey: Image.Image) -> Image.Image:
+    """The median of each pixel and its eight neighbours, as Pillow's MedianFilter(3) to the byte, in 4 ms for its 35.
+
+    Source: Paeth, "Median Finding on a 3 x 3 Grid" (Graphics Gems, 1990): columns sorted, then the lines of equal rank.
+    """
+    wide, high = grey.size
+    padded = Image.new("L", (wide + 2, high + 2))
+    padded.paste(grey, (1, 1))
+    for edge, at in (((1, 1, wide + 1, 2), (1, 0)), ((1, high, wide + 1, high + 1), (1, high + 1)),
+                     ((1, 0, 2, high + 2), (0, 0)), ((wide, 0, wide + 1, high + 2), (wide + 1, 0))):
+        padded.paste(padded.crop(edge), at)     # what lies outside is as the edge
+    darker, lighter = ImageChops.darker, ImageChops.lighter
+
+    def middle(one: Image.Image, two: Image.Image, three: Image.Image) -> Image.Image:
+        return lighter(darker(one, two), darker(lighter(one, two), three))
+
+    def beside(picture: Image.Image) -> list[Image.Image]:
+        return [picture.crop((left, 0, left + wide, high)) for left in range(3)]
+    rows = [padded.crop((0, top, wide + 2, top + high)) for top in range(3)]
+    least, most = beside(functools.reduce(darker, rows)), beside(functools.reduce(lighter, rows))
+    return middle(functools.reduce(lighter, least), middle(*beside(middle(*rows))), functools.reduce(darker, most))
+
+
+def _without_specks(lines: Image.Image, smallest: int) -> Image.Image:
+    """The grey picture without its connected marks of an area under `smallest` pixels.
+
+    Source: connected components by a union of the runs of neighbouring rows
+    (Rosenfeld and Pfaltz, 1966). Of runs, not pixels: 20 ms a stencil.
+    """
+    wide = lines.width + 1                      # an empty last column keeps the rows apart
+    pixels = bytearray(lines.crop((0, 0, wide, lines.height)).tobytes())
+    runs = [run.span() for run in re.finditer(rb"[^\0]+", pixels)]
+    area, parent, above = [end - start for start, end in runs], list(range(len(runs))), 0
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
+
+    for run, (start, end) in enumerate(runs):
+        while runs[above][1] < start - wide:
+            above += 1
+        touching = above
+        while touching < run and runs[touching][0] <= end - wide:
+            one, other = root(run), root(touching)
+            if one != other:
+                parent[one], area[other] = other, area[other] + area[one]
+            touching += 1
+    for run, (start, end) in enumerate(runs):
+        if area[root(run)] < smallest:
+            pixels[start:end] = bytes(end - start)
+    return Image.frombytes("L", (wide, lines.height), bytes(pixels)).crop((0, 0, *lines.size))
+
+
 # --- Photos -----------------------------------------------------------------
 # Turns untrusted bytes into three safe files: upright, sRGB, without metadata,
 # written and synced before anybody may name them. Web calls `take_in` in the
@@ -5064,7 +5140,6 @@ LEAST_PIXELS = 16                               # shorter side
 #: Only a JPEG can be decoded smaller than it is: 48 megapixels take 50 MB so, and as a WebP 730.
 MOST_PIXELS = {"JPEG": 50_000_000, "PNG": 25_000_000, "WEBP": 25_000_000, "AVIF": 25_000_000}
 MOST_SCANS = 32                                 # of a JPEG; a camera's progressive one has about ten
-VIOLET = (0x43, 0x28, 0x9B)                     # --carbon of static/tokens.css
 
 _FILE_NAME = re.compile(r"[0-9a-f]{32}-(large\.jpg|thumb\.webp|stencil\.webp)")
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those that head a segment, and the end
@@ -5072,8 +5147,6 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 _UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
             4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
             6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
-_BLURS = ((1.2, 4.5, 60), (2.4, 8, 150))        # fine and wide radius, px; smallest mark, px of area
-_RAMP = tuple(min(255, max(0, (level - 5) * 255 // 11)) for level in range(256))
 
 
 def photo_path(folder: Path, filename: str) -> Path:
@@ -5111,7 +5184,7 @@ def take_in(upload: Path, folder: Path, name: str, sync: Callable[[int], None] =
     sums = _stored([
         (paths[0], large, {"format": "JPEG", "quality": 88}),
         (paths[1], _at_most(large, THUMB_PIXELS), {"format": "WEBP", "quality": 80}),
-        (paths[2], _stencil(_at_most(large.convert("L"), STENCIL_PIXELS)), {"format": "WEBP", "quality": 70, "method": 0}),
+        (paths[2], stencil_of(_at_most(large.convert("L"), STENCIL_PIXELS)), {"format": "WEBP", "quality": 70, "method": 0}),
     ], sync)
     return {**sizes, "width": large.width, "height": large.height, "sha256": dict(zip(sizes, sums))}
 
@@ -5241,75 +5314,6 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
             return ImageCms.profileToProfile(picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)),
                                              ImageCms.createProfile("sRGB"), outputMode="RGB")
     return picture.convert("RGB")
-
-
-def _stencil(photo: Image.Image) -> Image.Image:
-    """A grey photo's dark lines in violet on nothing; a violet duotone where lines would be too few or too many."""
-    grey = _median(ImageOps.autocontrast(photo, cutoff=1))
-    for fine, wide, smallest in _BLURS:
-        lines = ImageChops.subtract(grey.filter(ImageFilter.GaussianBlur(wide)),
-                                    grey.filter(ImageFilter.GaussianBlur(fine)))
-        lines = _without_specks(lines.point(_RAMP), smallest)
-        coverage = ImageStat.Stat(lines).mean[0] / 255
-        if coverage <= 0.15:                    # above, the background speckles: draw coarser
-            break
-    if not 0.01 <= coverage <= 0.35:
-        lines = ImageOps.invert(grey)
-    return Image.merge("RGBA", (*Image.new("RGB", photo.size, VIOLET).split(), lines))
-
-
-def _median(grey: Image.Image) -> Image.Image:
-    """The median of each pixel and its eight neighbours, as Pillow's MedianFilter(3) to the byte, in 4 ms for its 35.
-
-    Source: Paeth, "Median Finding on a 3 x 3 Grid" (Graphics Gems, 1990): columns sorted, then the lines of equal rank.
-    """
-    wide, high = grey.size
-    padded = Image.new("L", (wide + 2, high + 2))
-    padded.paste(grey, (1, 1))
-    for edge, at in (((1, 1, wide + 1, 2), (1, 0)), ((1, high, wide + 1, high + 1), (1, high + 1)),
-                     ((1, 0, 2, high + 2), (0, 0)), ((wide, 0, wide + 1, high + 2), (wide + 1, 0))):
-        padded.paste(padded.crop(edge), at)     # what lies outside is as the edge
-    darker, lighter = ImageChops.darker, ImageChops.lighter
-
-    def middle(one: Image.Image, two: Image.Image, three: Image.Image) -> Image.Image:
-        return lighter(darker(one, two), darker(lighter(one, two), three))
-
-    def beside(picture: Image.Image) -> list[Image.Image]:
-        return [picture.crop((left, 0, left + wide, high)) for left in range(3)]
-    rows = [padded.crop((0, top, wide + 2, top + high)) for top in range(3)]
-    least, most = beside(functools.reduce(darker, rows)), beside(functools.reduce(lighter, rows))
-    return middle(functools.reduce(lighter, least), middle(*beside(middle(*rows))), functools.reduce(darker, most))
-
-
-def _without_specks(lines: Image.Image, smallest: int) -> Image.Image:
-    """The grey picture without its connected marks of an area under `smallest` pixels.
-
-    Source: connected components by a union of the runs of neighbouring rows
-    (Rosenfeld and Pfaltz, 1966). Of runs, not pixels: 20 ms a stencil.
-    """
-    wide = lines.width + 1                      # an empty last column keeps the rows apart
-    pixels = bytearray(lines.crop((0, 0, wide, lines.height)).tobytes())
-    runs = [run.span() for run in re.finditer(rb"[^\0]+", pixels)]
-    area, parent, above = [end - start for start, end in runs], list(range(len(runs))), 0
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = run = parent[parent[run]]
-        return run
-
-    for run, (start, end) in enumerate(runs):
-        while runs[above][1] < start - wide:
-            above += 1
-        touching = above
-        while touching < run and runs[touching][0] <= end - wide:
-            one, other = root(run), root(touching)
-            if one != other:
-                parent[one], area[other] = other, area[other] + area[one]
-            touching += 1
-    for run, (start, end) in enumerate(runs):
-        if area[root(run)] < smallest:
-            pixels[start:end] = bytes(end - start)
-    return Image.frombytes("L", (wide, lines.height), bytes(pixels)).crop((0, 0, *lines.size))
 
 
 def _make_folder(folder: Path, sync: Callable[[int], None]) -> None:  # private and durable, with what is missing above it
@@ -8186,7 +8190,7 @@ _COUNTED = Map({
 
 def _measured(site: Site) -> Iterator:
     """Every figure of a site, as it is now."""
-    gauge, counter = prometheus_client.core.GaugeMetricFamily, prometheus_client.core.CounterMetricFamily
+    family = prometheus_client.core
     for name, help_line, value in (
             ("connections", "Live sockets.", site.hub.connections),
             ("seq", "The last line of the log.", site.state.seq),
@@ -8195,11 +8199,11 @@ def _measured(site: Site) -> Iterator:
             ("requests_running", "Requests under way.", site.running),
             ("read_only", "1 while the disk takes no more.", int(bool(site.desk.read_only))),
             ("draining", "1 while the server stops.", int(site.draining))):
-        yield gauge(f"contest_{name}", help_line, value=value)
+        yield family.GaugeMetricFamily(f"contest_{name}", help_line, value=value)
     for name, help_line in _COUNTED.items():
-        yield counter(f"contest_{name}", help_line, value=site.hub.counts[name])
-    yield counter("contest_cut", "Connections and requests refused as a flood.", value=site.crowd.cut)
-    closes = counter("contest_closes", "Sockets closed, by close code.", labels=["code"])
+        yield family.CounterMetricFamily(f"contest_{name}", help_line, value=site.hub.counts[name])
+    yield family.CounterMetricFamily("contest_cut", "Connections and requests refused as a flood.", value=site.crowd.cut)
+    closes = family.CounterMetricFamily("contest_closes", "Sockets closed, by close code.", labels=["code"])
     for code, count in sorted(site.hub.closes.items()):
         closes.add_metric([str(code)], count)
     yield closes

@@ -503,7 +503,7 @@ def test_the_judge_effect_is_the_least_squares_solution(judging):
     """What is left of the marks adds up to nothing, for every judge and every entry: no other solution has that."""
     found = what_if(judging)["judge_effect"]
     assume(found is not None and found["rows"])
-    totals = {e: each for e, each in contest._totals(judging).items() if each}
+    totals = {e: each for e, each in contest.judge_totals(judging).items() if each}
     by_judge = {j: {e: t[j] for e, t in totals.items() if j in t} for j in judging.panel}
     effects = contest._effects(totals, {j: each for j, each in by_judge.items() if each})
     entries = {e: sum(t - effects[j] for j, t in each.items()) / len(each) for e, each in totals.items()}
@@ -515,7 +515,7 @@ def test_the_judge_effect_is_the_least_squares_solution(judging):
 
 @given(judgings(methods=("points",), whole=True))
 def test_the_z_score_is_that_of_the_textbook(judging):
-    totals = contest._totals(judging)
+    totals = contest.judge_totals(judging)
     found = {r["entry"]: r["score"] for r in what_if(judging)["z_score"]["rows"]}
     for entry, each in totals.items():
         zs = []

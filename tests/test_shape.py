@@ -12,13 +12,14 @@ import pytest
 SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
-SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Photos", "Wire", "Hub", "Desk", "Site", "Routes",
-            "Web", "Server", "Verbs", "Script", "Command line"]
+SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Reasons", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Stencil", "Photos",
+            "Wire", "Hub", "Desk", "Site", "Routes", "Web", "Server", "Verbs", "Script", "Command line"]
 BUDGET = {"Log": 700, "Hub": 700, "Decisions": 700, "Web": 600, "Scoring": 350, "Photos": 250}
 #: what a section must never name
 FORBIDDEN = {
     "Records": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Scoring": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "State", "Event", "Command"},
+    "Reasons": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "State", "Event", "Command"},
     "Decisions": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Judging": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path"},
     "Folds": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "Command", "Refused"},
@@ -26,6 +27,7 @@ FORBIDDEN = {
     "Papers": {"time", "secrets", "os", "gevent", "bottle", "socket", "Path", "decide", "fold", "Command", "Log", "Reader"},
     "Log": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
     "Trees": {"State", "Entry", "Sheet", "Event", "Command", "decide", "fold", "frames", "gevent", "bottle"},
+    "Stencil": {"State", "Log", "Disk", "Path", "os", "gevent", "bottle", "time", "secrets"},
     "Photos": {"State", "Log", "gevent", "bottle"},
     "Wire": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log", "Hub", "Backlog", "Peer"},
     "Hub": {"State", "Event", "Command", "decide", "fold", "frames", "view", "bottle", "Log"},

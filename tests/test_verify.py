@@ -116,8 +116,8 @@ SERVED = [
     ("restart in place", "contest.py", "return Handed(listeners, server.lock.fileno(), tuple(each.socket.fileno() for each in web.idle), tuple(hand_over_sockets(hub)))",
      "return Handed((), server.lock.fileno(), (), ())"),
     ("socket activation", "contest.py", "range(int(count) if count.isdigit() else 0)", "range(0)"),
-    ("large photos", "contest.py", "self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(1)",
-     "self.photo_pool = gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(4)"),
+    ("large photos", "contest.py", "gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(threads)",
+     "gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(4)"),
 ]
 ELSEWHERE = {"docker build": "needs a Docker engine", "live deploy": "needs an account"}
 torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="starts servers for minutes: TORTURE=1 tries it")
