@@ -1,4 +1,4 @@
-// Every sentence of the pages, from static/words/<language>.json. English stands behind a translation that lacks a key.
+// Every sentence of the pages, from static/words/<language>.json, which is whole (docs/words.md); English where it does not come.
 const language = document.documentElement.lang || "en";
 const words = new Map();
 const plural = new Intl.PluralRules(language);
@@ -7,13 +7,14 @@ const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-di
 async function load(name) {
   const answer = await fetch(`/static/words/${encodeURIComponent(name)}.json`);
   if (!answer.ok) throw new Error(`no words in ${name}`);
-  return Object.entries(await answer.json());
+  for (const [key, text] of Object.entries(await answer.json())) words.set(key, text);
 }
 
 /** Settles once `t` can speak; never rejects, because a page with keys for words is better than none. */
-export const ready = Promise.all(
-  [...new Set(["en", language])].map((name) => load(name).catch((problem) => (console.error(problem), []))),
-).then((lists) => lists.flat().forEach(([key, text]) => words.set(key, text)));
+export const ready = load(language).catch((problem) => {
+  console.error(problem);
+  return language === "en" ? undefined : load("en").catch(console.error);
+});
 
 /** Whether a key, or a plural form of it, has words. */
 export const has = (key) => words.has(key) || words.has(`${key}.other`);

@@ -644,7 +644,7 @@ def test_the_worker_says_what_it_keeps_and_nothing_of_the_api_is_in_it(hall):
     assert all(path.startswith("/static/") for path in json.loads(files))
 
 
-def test_every_file_that_the_page_asks_for_is_kept(hall, page_at):
+def test_every_file_that_the_page_asks_for_is_told_of_and_kept(hall, page_at):
     asked = set()
     opened = page_at(*PHONE)
     opened.on("request", lambda request: asked.add(urlsplit(request.url).path))
@@ -652,6 +652,9 @@ def test_every_file_that_the_page_asks_for_is_kept(hall, page_at):
     sent(opened)
     files = json.loads(re.search(r"FILES = (.*);\n", Http(hall.server).get("/static/judge/worker.js").text)[1])
     assert {path for path in asked if path.startswith("/static/")} - set(files) <= {"/static/judge/worker.js"}
+    told = set(opened.evaluate("() => [...document.querySelectorAll('link[rel=modulepreload], link[as=fetch]')].map((link) => link.getAttribute('href'))"))
+    found = {path for path in asked if path.endswith((".js", ".json"))} - {"/static/judge.js", "/static/theme.js", "/static/judge/worker.js"}
+    assert told == found, "each module is told of, so that none waits behind another, and none in vain"
 
 
 @pytest.mark.seconds(120)

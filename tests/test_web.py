@@ -1,6 +1,7 @@
 """Web: who may do what, what bad input meets, and what is secret until its time; over real servers."""
 
 import dataclasses
+import gzip
 import html
 import http.client
 import io
@@ -354,6 +355,20 @@ def test_what_stays_outside_the_table_answers_too(house):
     assert (wrong.status, wrong.code) == (405, "method_not_allowed")
     assert house.nobody.get("/static/../contest.py").status in (403, 404)
     assert house.nobody.get("/static/%2e%2e/contest.py").status in (403, 404)
+
+
+def test_a_text_file_goes_packed_to_whoever_unpacks_it_and_only_when_it_is_another(house):
+    plain = house.nobody.get("/static/words/de.json")
+    packed = house.nobody.get("/static/words/de.json", **{"Accept-Encoding": "deflate, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 2
+    assert plain.headers["Content-Encoding"] is None and plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    assert house.nobody.get("/static/words/de.json", **{"Accept-Encoding": "gzip; q=0, br"}).body == plain.body
+    assert house.nobody.get("/static/words/de.json", **{"If-None-Match": plain.headers["ETag"]}).status == 304
+    # A version that is put back is older than what a browser keeps: dates say nothing.
+    assert plain.headers["Last-Modified"] is None
+    assert house.nobody.get("/static/live.js", **{"If-None-Match": plain.headers["ETag"]}).status == 200
+    font = house.nobody.get("/static/fonts/archivo@5.3.0/latin.woff2", **{"Accept-Encoding": "gzip"})
+    assert font.headers["Content-Encoding"] is None and font.body.startswith(b"wOF2")
 
 
 # Origins.

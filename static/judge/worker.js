@@ -17,7 +17,7 @@ async function install() {
   const page = await fetch(PAGE, { credentials: "omit", cache: "no-store" });
   if (!page.ok || page.headers.get("Contest-Shell") !== VERSION) throw new Error("The page is of another version");
   const language = /<html lang="(\w+)"/.exec(await page.clone().text())?.[1];
-  const spoken = (path) => !path.startsWith(WORDS) || ["en", language].includes(path.slice(WORDS.length, -".json".length));
+  const spoken = (path) => !path.startsWith(WORDS) || path === `${WORDS}${language ?? "en"}.json`;
   await shelf.put(PAGE, page);
   await Promise.all(Object.entries(FILES).filter(([path]) => spoken(path)).map(([path, hash]) => keep(shelf, path, hash)));
 }
