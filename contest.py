@@ -6583,9 +6583,12 @@ class Hub(Backlog):
         return encode_frame(b"", 9) + encode_frame(dumps(beat))
 
     def close_session(self, session: str, code: int) -> None:
-        """Close every socket of a session: its sign-in has ended."""
+        """Close every socket of a session, whose sign-in has ended, and let its long polls hear of it: all but the public's answer now."""
         for peer in self.peers.of_session(session):
             peer.close(code)
+        for name, audience in self.audiences.items():
+            if name != "public":
+                audience.wake()
 
     def drain(self, spread_seconds: float = 10) -> None:
         """Tell everybody that the server stops, and close: they come back by themselves, spread over some seconds."""
@@ -8545,7 +8548,7 @@ def _handled(site: Site, route: Route, args: dict) -> Answer:
             return route.does(site, Ask(who, args, fields, {}, id_, address, upload, digest))
     form = _read_json() if route.method != "GET" else {}
     answer = route.does(site, Ask(who, args, form, _read_query(), _command_id(form), address))
-    if route.path == "/api/events" and who_asks(site, environ) != who:
+    if route.path in ("/api/events", "/api/log") and who_asks(site, environ) != who:
         raise link_revoked()  # the sign-in ended while the poll waited
     return answer
 

@@ -19,6 +19,7 @@ from PIL import Image
 import contest as app
 from contest import FolderInUse, Refused, Unreachable, UsageError
 from tests.client import Http
+from tests.room import eventually
 from tests.server import TOP
 
 
@@ -292,7 +293,27 @@ def test_a_hosts_key_follows_what_a_host_may_know(server):
     far.screen("message", "Hello")
     item = next(following)
     assert (item["event"], item["screen"]["text"]) == ("screen_set", "Hello")
-    far.revoke_key(far.keys()[0]["id"])
+
+
+@pytest.mark.parametrize("role", ["host", "admin"])
+def test_a_revoked_keys_follower_log_and_socket_end_at_once_and_are_told_nothing_more(server, live, role):
+    one = server()
+    far = client_of(one)
+    key = far.add_key("Lights", role)
+    script = app.Client(one.url, key["secret"])
+    wire = live(one, headers={"Authorization": f"Bearer {key['secret']}"})
+    wire.hello()
+    following, heard = script.follow(), []
+    cursor = next(following)["cursor"]
+    asks = [lambda: heard.append(next(script.follow(cursor))), lambda: heard.append(next(script.follow_log(cursor["s"])))][:1 + (role == "admin")]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask) for ask in asks]
+        eventually(lambda: Http(one, origin=None, key=client_of(one)._key).get("/api/realtime-metrics").json["running"] == 1 + len(asks))
+        far.revoke_key(key["id"])
+        for each in waiting:        # a poll waits up to 25 s by itself
+            with pytest.raises(Refused, match="not .or no longer. good"):
+                each.result(15)
+    assert heard == [] and wire.wait_closed().code == app.Close.SIGNED_OUT
     with pytest.raises(Refused, match="not .or no longer. good"):
         next(following)
 
