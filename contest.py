@@ -69,6 +69,7 @@ import random
 import re
 import resource
 import secrets
+import select
 import shutil
 import signal
 import socket
@@ -9341,7 +9342,7 @@ class Rows(list):
 
     def __repr__(self) -> str:
         """A table, a line a row."""
-        lines = [self.columns, *([_cell(row.get(name)) for name in self.columns] for row in self)]
+        lines = [self.columns, *([_shown(name, row.get(name)) for name in self.columns] for row in self)]
         widths = [max(map(_width, column)) for column in zip(*lines)]
         shown = ["  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths)).rstrip() for line in lines]
         return "\n".join(shown) if self else "(none)"
@@ -9356,7 +9357,7 @@ class Rows(list):
         body = []
         for row, number in zip(self, numbers):
             cells = [f"<td>{_picture(pictures.get(number))}</td>"] if pictures else []
-            cells += [f'<td dir="auto">{html.escape(_cell(row.get(name)))}</td>' for name in self.columns]
+            cells += [f'<td dir="auto">{html.escape(_shown(name, row.get(name)))}</td>' for name in self.columns]
             body.append(f"<tr>{''.join(cells)}</tr>")
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>" if self else "<p>(none)</p>"
 
@@ -9367,6 +9368,11 @@ class Rows(list):
         except ModuleNotFoundError as why:
             raise UsageError("pandas is not installed: pip install pandas.") from why
         return pandas.DataFrame(list(self))
+
+
+def _shown(name: str, value) -> str:
+    """A value as a column of a table shows it: a moment as the clock on the wall."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value / 1000)) if name == "at" and isinstance(value, int) else _cell(value)
 
 
 def _cell(value) -> str:
@@ -9420,6 +9426,16 @@ class Verb:
     def keys(self) -> list[str]:
         """What stands in the path."""
         return re.findall(r"<(\w+)", self.path)
+
+    @property
+    def needs(self) -> list[str]:
+        """What has to be given."""
+        return [*self.keys, *(word for word in self.takes.split() if word.isidentifier())]
+
+    @property
+    def may_take(self) -> list[str]:
+        """What may be given behind it, in this order."""
+        return [word.rstrip("?").partition("=")[0] for word in self.takes.split() if not word.isidentifier()]
 
     def form(self, given: tuple, fields: Mapping) -> dict:
         """What was given, by name. errors   TypeError as any Python function raises it"""
@@ -9500,6 +9516,12 @@ backup            | POST   | /api/backups                         |             
 backups           | GET    | /api/backups                         |                              | backups  | The backups there are, newest first.
 rescue            | POST   | /api/rescue                          | judge sheets                 |          | Take what a judge's phone has saved in a file.
 presence          | GET    | /api/presence                        |                              |          | Who listens, and which judges' phones are here.
+forget_warnings   | DELETE | /api/warnings                        |                              | warnings | Take note of what the machine warns of; what is still so is said again.
+health            | GET    | /health                              |                              |          | Whether the server lives: {"status", "seq", "uptime", "version"}.
+ready             | GET    | /ready                               |                              |          | Whether it takes commands: {"ready": true}.
+realtime_health   | GET    | /api/realtime-health                 |                              |          | How the live channel is: connections, resumes, resets, lag.
+realtime_fallback | GET    | /api/realtime-fallback               |                              |          | How a client should listen now: websocket, longpoll or poll.
+realtime_metrics  | GET    | /api/realtime-metrics                |                              |          | The live channel's counters.
 """)}
 #: Routes that are no verb: a page's own, or answered by a method below.
 _OWN_WAYS = frozenset({"/api/events", "/api/setup", "/api/login", "/api/logout", "/api/password", "/api/log", "/api/entries", "/api/restore",
@@ -10338,20 +10360,30 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", parents=[shared], help="serve the contest (the default)")
     demo = commands.add_parser("demo", parents=[shared], help="fill an empty folder with a drawn contest")
     demo.add_argument("--stage", choices=("open", "judging", "reveal", "done"), default="judging")
-    commands.add_parser("setup-link", parents=[shared], help="print a new one-time link to choose the password")
-    backup = commands.add_parser("backup", parents=[shared], help="write everything into one zip file")
+    spoken = _spoken()
+    commands.add_parser("setup-link", parents=[shared, spoken], help="print a new one-time link to choose the password")
+    backup = commands.add_parser("backup", parents=[shared, spoken], help="write everything into one zip file")
     backup.add_argument("file", metavar="FILE.zip")
-    restore = commands.add_parser("restore", parents=[shared], help="put a backup in place of everything; the old data is kept beside")
+    restore = commands.add_parser("restore", parents=[shared, spoken], help="put a backup in place of everything; the old data is kept beside")
     restore.add_argument("source", metavar="FILE.zip|NAME")
     restore.add_argument("--to-seq", type=int, metavar="N", help="bring back the log up to seq N only")
     check = commands.add_parser("verify", parents=[shared], help="check log, snapshots, photos and backups")
     check.add_argument("--json", action="store_true", help="print the report as JSON")
-    erase = commands.add_parser("erase", parents=[shared], help="erase the person of an entry")
+    erase = commands.add_parser("erase", parents=[shared, spoken], help="erase the person of an entry")
     erase.add_argument("entry", type=int, metavar="N")
     commands.add_parser("settings", parents=[shared], help="print every setting and its value")
     commands.add_parser("completion", help="print what completes these words in bash and zsh: eval \"$(contest.py completion)\"")
-    _add_verbs(commands)
+    _add_verbs(commands, spoken)
     return parser
+
+
+def _spoken() -> argparse.ArgumentParser:
+    """The flags of whatever speaks to a contest."""
+    spoken = argparse.ArgumentParser(add_help=False)
+    spoken.add_argument("--json", action="store_true", help="print JSON, also of a refusal (on stderr)")
+    spoken.add_argument("--url", help="speak to the server there, with --key; else to the one that holds the folder, or to the folder itself")
+    spoken.add_argument("--key", default="", metavar="KEY|@FILE", help="a script's key, or the file that holds it")
+    return spoken
 
 
 #: Two words for one, as one would say them.
@@ -10359,21 +10391,14 @@ _TWO_WORDS = Map({("judges", "add"): "invite", ("judges", "renew"): "renew", ("j
                   ("categories", "delete"): "delete-category", ("keys", "add"): "add-key", ("keys", "revoke"): "revoke-key"})
 
 
-def _add_verbs(commands) -> None:
+def _add_verbs(commands, spoken: argparse.ArgumentParser) -> None:
     """A subcommand for every verb of the library."""
-    spoken = argparse.ArgumentParser(add_help=False)
-    spoken.add_argument("--data", dest="set_data", metavar="FOLDER", help="the folder that holds the contest (CONTEST_DATA, default data)")
-    spoken.add_argument("--json", action="store_true", help="print JSON")
-    spoken.add_argument("--url", help="speak to the server there, with --key; else to the one that holds the folder, or to the folder itself")
-    spoken.add_argument("--key", default="", metavar="KEY|@FILE", help="a script's key, or the file that holds it")
-    parents = [spoken]
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--data", dest="set_data", metavar="FOLDER", help="the folder that holds the contest (CONTEST_DATA, default data)")
+    parents = [folder, spoken]
     for verb in VERBS.values():
         if verb.name not in ("backup", "erase", "new_setup_link"):
-            made = commands.add_parser(verb.name.replace("_", "-"), parents=parents, help=verb.says)
-            for word in [*verb.keys, *verb.takes.split()]:
-                if word.isidentifier():
-                    made.add_argument(word, metavar=word.upper(), help="as JSON: [103, 104]" if word in _IN_JSON else None)
-            made.add_argument("fields", nargs="*", default=[], metavar="NAME=VALUE", help="what else docs/http.md says that it takes; 3, true, null and [..] are JSON")
+            _add_verb(commands, verb, parents)
     table = commands.add_parser("import", parents=parents, help="enter all that a table (CSV) lists, each with its photo")
     table.add_argument("source", metavar="FOLDER|CSV")
     table.add_argument("--partial", action="store_true", help="enter the rows that are right though others are not")
@@ -10381,7 +10406,7 @@ def _add_verbs(commands) -> None:
     one = commands.add_parser("submit", parents=parents, help="enter a tattoo")
     for word in ("photo", "category", "collector"):
         one.add_argument(word, metavar=word.upper())
-    one.add_argument("fields", nargs="*", default=[], metavar="NAME=VALUE")
+    one.add_argument("fields", nargs="*", default=[], metavar="NAME=VALUE", help="artist=Marta, title=Koi, ...: docs/http.md")
     export = commands.add_parser("export", parents=parents, help="write the contest as contest.json, or one of its tables, as standings.csv")
     export.add_argument("file", metavar="FILE")
     export.add_argument("--decimal", choices=("point", "comma"), default="point")
@@ -10390,6 +10415,17 @@ def _add_verbs(commands) -> None:
     log.add_argument("--follow", action="store_true", help="go on with each line as it is written, as JSON lines")
     commands.add_parser("entries", parents=parents, help="list the entries").add_argument("category", nargs="?", default="", metavar="CATEGORY")
     commands.add_parser("sheets", parents=parents, help="list the judges' sheets").add_argument("entry", nargs="?", type=int, metavar="N")
+
+
+def _add_verb(commands, verb: Verb, parents: list[argparse.ArgumentParser]) -> None:
+    """A verb's subcommand: what it needs, then what may be left out, in order or by name."""
+    name, more = verb.name.replace("_", "-"), [f"[{word.upper()}]" for word in verb.may_take]
+    usage = " ".join([name, *map(str.upper, verb.needs), *more, "[NAME=VALUE ...] [--data FOLDER] [--url URL --key KEY|@FILE] [--json]"])
+    made = commands.add_parser(name, parents=parents, help=verb.says, description=verb.says, usage=f"contest.py {usage}")
+    for word in verb.needs:
+        made.add_argument(word, metavar=word.upper(), help=_IN_JSON.get(word))
+    made.add_argument("fields", nargs="*", default=[], metavar=" ".join([*more, "NAME=VALUE"]),
+                      help="what else it takes (docs/http.md), by name; 3, true, null and [..] are JSON")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -10412,7 +10448,9 @@ def main(arguments: list[str] | None = None) -> int:
         said = {"error": {"code": getattr(error, "code", type(error).__name__), "message": str(error)}}
         print(dumps(said).decode() if getattr(given, "json", False) else f"contest.py: {error}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, BrokenPipeError):  # a stream that nobody wants any more
+    except KeyboardInterrupt:
+        return 0 if getattr(given, "follow", False) else 130  # a stream that nobody wants any more, or work that is not done
+    except BrokenPipeError:
         sys.stdout = None  # else it is flushed into the broken pipe at the end
         return 0
     except OSError as why:
@@ -10446,7 +10484,8 @@ def _completion(settings: Settings, given) -> int:
 
 
 #: Fields that are lists or objects: a command line gives them as JSON.
-_IN_JSON = frozenset({"marks", "places", "order", "entries", "sheets"})
+_IN_JSON = Map({"marks": 'JSON: {"technique": 8.5}', "places": "JSON, groups of entries, best first: [[118], [121, 130]]", "order": "JSON, best first: [103, 104]; of a tie groups: [[103], [104]]",
+                "entries": "JSON: [103, 104]", "sheets": "JSON, as the phone's file has it"})
 #: Fields that are texts whatever they look like.
 _IN_WORDS = frozenset({"name", "reason", "note", "text", "id", "secret", *PERSONAL})
 
@@ -10457,22 +10496,27 @@ def _meant(name: str, text: str):
         with contextlib.suppress(ValueError):
             return orjson.loads(text)
     if name in _IN_JSON:
-        raise UsageError(f"{name.upper()} is JSON, as [103, 104], not {text!r}.")
+        raise UsageError(f"{name.upper()} is {_IN_JSON[name]}, not {text!r}.")
     return text
 
 
-def _fields(given) -> dict:
-    """The fields behind a subcommand. errors   UsageError"""
+def _fields(given, in_order: Iterable[str] = ()) -> dict:
+    """The fields behind a subcommand: by name, or in order where a word has none. errors   UsageError"""
+    found, unnamed = {}, iter(in_order)
     for word in given.fields:
-        if "=" not in word:
+        name, is_named, text = word.partition("=")
+        if not is_named or not name.isidentifier():
+            name, text = next(unnamed, ""), word
+        if not name:
             raise UsageError(f"{word!r} is not NAME=VALUE.")
-    return {name: _meant(name, text) for name, text in (word.split("=", 1) for word in given.fields)}
+        found[name] = _meant(name, text)
+    return found
 
 
 def _spoken_to(settings: Settings, given) -> Contest | Client:
     """Who is spoken to: a server by its address, the one that holds the folder, or the folder itself."""
     if not given.url:
-        return connected(settings, new=given.command == "add-category")
+        return connected(settings, new=given.command in ("add-category", "setup-link", "restore"))
     key = given.key
     return Client(given.url, Path(key[1:]).read_text().strip() if key.startswith("@") else key)
 
@@ -10508,13 +10552,23 @@ def _said(contest: Contest | Client, given):
     if given.command in ("entries", "sheets"):
         return getattr(contest, given.command)(given.category if given.command == "entries" else given.entry)
     verb = VERBS[given.command.replace("-", "_")]
-    named = {word: _meant(word, getattr(given, word)) for word in [*verb.keys, *verb.takes.split()] if word.isidentifier()}
-    return contest.ask(verb, verb.form((), named | _fields(given)))
+    named = {word: _meant(word, getattr(given, word).removeprefix(f"{word}=")) for word in verb.needs}
+    return contest.ask(verb, verb.form((), named | _fields(given, verb.may_take)))
+
+
+def _end_unread() -> None:
+    """End a stream once nobody can read it: after `| head -3` it would else wait for its next line. It holds nothing that could be lost."""
+    watch = select.poll()
+    watch.register(1, 0)  # what need not be asked for: the other end was closed
+    watch.poll()
+    os._exit(0)
 
 
 def _print_log(contest: Contest | Client, given) -> int:
     """The lines of the log: as a table, or each as JSON; for ever where it is followed."""
     if given.follow:
+        if contest.waits:
+            threading.Thread(target=_end_unread, daemon=True).start()
         for record in contest.follow_log(given.after):
             print(dumps(record).decode(), flush=True)
         return 0
@@ -10779,29 +10833,36 @@ def _demo(settings: Settings, given) -> int:
 
 def _setup_link(settings: Settings, given) -> int:
     """Print a setup link, through the running server if there is one."""
-    with connected(settings, new=True) as contest:
-        print(f"Open this within 30 minutes to choose the organiser's password: {contest.new_setup_link()}")
+    with _spoken_to(settings, given) as contest:
+        link = contest.new_setup_link()
+    _print_done(given, {"link": link}, f"Open this within 30 minutes to choose the organiser's password: {link}")
     return 0
 
 
+def _print_done(given, said: Mapping, *lines: str) -> None:
+    """What was done, in words, or as JSON where that is asked for."""
+    print(dumps(said).decode() if given.json else "\n".join(lines))
+
+
 def _backup(settings: Settings, given) -> int:
-    with connected(settings) as contest:
+    with _spoken_to(settings, given) as contest:
         path = contest.save_backup(given.file, tell=_watched())
-    print(f"{path} holds everything ({path.stat().st_size >> 10} KiB). It is as confidential as the contest, and counts only "
-          f"once it lies on another disk.")
+    size = path.stat().st_size
+    _print_done(given, {"file": str(path), "bytes": size}, f"{path} holds everything ({size >> 10} KiB). It is as confidential as the contest, "
+                "and counts only once it lies on another disk.")
     return 0
 
 
 def _restore_from(settings: Settings, given) -> int:
     try:
-        with connected(settings, new=True) as contest:
+        with _spoken_to(settings, given) as contest:
             seq = contest.restore(given.source, given.to_seq, _watched())
         beside = isinstance(contest, Client)
     except LogCorrupt:
         seq, beside = restore_damaged(settings, given.source, given.to_seq, _watched()), False
     if not beside:
         Contest(settings).close()  # the start that puts the restored tree in place
-    print(f"Restored up to seq {seq}. What was there before is kept in {settings.data}/kept.")
+    _print_done(given, {"seq": seq}, f"Restored up to seq {seq}. What was there before is kept in {settings.data}/kept.")
     return 0
 
 
@@ -10835,12 +10896,10 @@ def _progress(what: str, done: int, total: int) -> None:
 
 
 def _erase(settings: Settings, given) -> int:
-    with connected(settings) as contest:
+    with _spoken_to(settings, given) as contest:
         copies = contest.erase(given.entry)
-    print(f"The person of entry {given.entry} is erased: name, texts and photos are gone from the log, snapshots and every backup "
-          f"under {settings.data}.")
-    for copy in copies:
-        print(f"Out of reach, erase it yourself: {copy['where']} (up to seq {copy['seq']})")
+    _print_done(given, {"copies": list(copies)}, f"The person of entry {given.entry} is erased: name, texts and photos are gone from the log, snapshots and "
+                f"every backup under {settings.data}.", *(f"Out of reach, erase it yourself: {copy['where']} (up to seq {copy['seq']})" for copy in copies))
     return 0
 
 

@@ -197,6 +197,17 @@ def test_rows_print_as_a_table_show_their_thumbnails_and_become_a_frame(tmp_path
         assert rows == list(rows) and json.loads(json.dumps(rows)) == rows
 
 
+def test_rows_are_a_table_of_whatever_they_hold_and_ask_for_pandas_by_name(monkeypatch):
+    rows = app.Rows([{"name": "黒龍 " + 60 * "é", "score": 8.50, "judge": None, "panel": [], "ok": True}, {"name": "A\u0301da\n", "score": None, "ok": False, "of": {"a": 1}}])
+    head, first, second = str(rows).splitlines()
+    assert head.split() == ["name", "score", "ok", "of"] and first.split()[-2:] == ["8.5", "yes"] and second.split() == ["A\u0301da", "a", "1"]
+    assert app._width(head[:head.index("score")]) == app._width(first[:first.index("8.5")]) == 67
+    assert "<img" not in rows._repr_html_() and rows._repr_html_().count("<tr>") == 3
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as where it is not installed
+    with pytest.raises(UsageError, match="pip install pandas"):
+        rows.to_frame()
+
+
 # Beside a running server.
 
 def test_a_folder_that_is_served_can_be_read_beside_it_as_it_is_now_and_writing_names_the_server(server, photo):
@@ -663,6 +674,42 @@ def test_a_contest_is_run_from_the_command_line_with_and_without_a_server(server
     assert run("export", tmp_path / "standings.csv", data=data).returncode == 0 and (tmp_path / "standings.csv").read_bytes()
 
 
+def test_words_come_in_their_order_or_by_name_and_what_is_refused_is_said_alike_everywhere(photo, tmp_path, run):
+    data = tmp_path / "data"
+    with app.open(data) as c:
+        c.add_category("Sleeve")
+        for name in ("Zoë", "Ben"):
+            c.submit(photo, "sleeve", name)
+        c.start_judging("sleeve")
+        c.close_judging("sleeve")
+
+    def said(*words):
+        done = run(*words, "--json", data=data)
+        return json.loads(done.stdout or done.stderr)
+    assert said("invite", "Dora", "desk")["judge"]["role"] == said("invite", "Dan", "role=desk")["judge"]["role"] == "desk"
+    assert said("decide-winners", "sleeve", "[[102],[101]]", "by lot")["reason"] == "by lot"
+    for words in (("0",), ("1", "stencil"), ("step=1",), ("2", "phase=stencil")):
+        assert said("reveal", "sleeve", *words)["mode"] == "reveal", words
+    assert "'more' is not NAME=VALUE" in said("reveal", "sleeve", "1", "ink", "more")["error"]["message"]
+    assert "[[118], [121, 130]]" in said("decide-winners", "sleeve", "102, 101")["error"]["message"]
+    with app.open(data) as c, pytest.raises(Refused) as no:
+        c.reveal("sleeve", 9)
+    assert said("reveal", "sleeve", "9") == {"error": {"code": no.value.code, "message": no.value.text}}
+    assert run("reveal", "sleeve", "9", data=data).stderr == f"contest.py: {no.value.text}\n"
+    assert said("backup", tmp_path / "all.zip")["bytes"] == (tmp_path / "all.zip").stat().st_size
+    assert [copy["where"] for copy in said("erase", "101")["copies"]] == [str(tmp_path / "all.zip")]
+    assert said("setup-link")["link"].count("/setup/") == 1
+    assert run("log", data=data).stdout.splitlines()[1].split()[1].count("-") == 2, "a day, not milliseconds"
+
+
+def test_work_that_is_interrupted_has_not_ended_well(tmp_path):
+    os.mkfifo(tmp_path / "key")
+    child = subprocess.Popen([sys.executable, "contest.py", "state", "--url", "http://127.0.0.1:9", "--key", f"@{tmp_path / 'key'}"], cwd=TOP, stderr=subprocess.PIPE)
+    with (tmp_path / "key").open("w"):  # opens as soon as the child reads it, which then waits for more
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=15)[1] == b"" and child.returncode == 130
+
+
 def test_the_log_is_followed_as_json_lines_across_a_restart_until_nobody_reads(server):
     one = server()
     far = client_of(one)
@@ -681,6 +728,8 @@ def test_the_log_is_followed_as_json_lines_across_a_restart_until_nobody_reads(s
     finally:
         child.kill()
         child.communicate()
+    head = subprocess.run(["bash", "-c", f"'{sys.executable}' contest.py log --follow --after 0 | head -1; echo ${{PIPESTATUS[0]}}"], cwd=TOP, env=env, capture_output=True, text=True, timeout=40)
+    assert head.stdout.splitlines()[1:] == ["0"] and json.loads(head.stdout.splitlines()[0])["seq"] == 1 and head.stderr == ""
 
 
 def test_a_key_is_made_shown_and_revoked_on_the_settings_page(server, page_at, axe, shot):
