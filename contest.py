@@ -9338,7 +9338,8 @@ class Rows(list):
     def columns(self) -> list[str]:
         """The names that any row has something to say under, in the order in which they come up."""
         named = dict.fromkeys(name for row in self for name in row)
-        return [name for name in named if name not in ("photo", "photos") and any(_cell(row.get(name)) for row in self)]
+        told = (lambda name, value: _cell(value) and (name not in ("photo", "photos") or isinstance(value, str)))  # an entry's photo is shown, not told
+        return [name for name in named if any(told(name, row.get(name)) for row in self)]
 
     def __repr__(self) -> str:
         """A table, a line a row."""

@@ -122,8 +122,7 @@ def test_the_overlay_and_the_lights_follow_the_reveal_and_a_second_start_gives_n
     stopped(lights)
 
 
-def test_the_export_of_the_night_leaves_its_files(house, recipe, tmp_path):
-    (tmp_path / "nightly").mkdir()
+def test_the_export_of_the_night_leaves_its_files(house, recipe):
     child, folder = recipe(3)
     ended(child)
     there = {path.name: path for path in (folder / "nightly").iterdir()}

@@ -514,7 +514,7 @@ def test_a_table_is_entered_in_its_order_and_a_second_run_enters_nothing_twice(c
     c, told = contest_at, []
     folder = table(tmp_path / "in", photo, ROWS)
     report = c.import_entries(folder, tell=lambda *step: told.append(step))
-    assert report.answer == {"new": 3, "known": 0, "refused": 0, "held back": 0}
+    assert report.answer == {"new": 3, "known": 0, "refused": 0, "held back": 0} and str(report).splitlines()[1].split() == ["2", "new", "101", "a.jpg", "Sleeve", "Zoë"]
     assert [(row["row"], row["status"], row["entry"]) for row in report] == [(2, "new", 101), (3, "new", 102), (4, "new", 103)]
     assert told[-1] == ("entries", 3, 3) and ("photos", 3, 3) in told
     assert [(e["collector"], e["artist"]) for e in c.entries()] == [("Zoë", "Marta"), ("Núñez", ""), ("Ada", "Jo")]
