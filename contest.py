@@ -5134,7 +5134,7 @@ def _without_specks(lines: Image.Image, smallest: int) -> Image.Image:
 # --- Photos -----------------------------------------------------------------
 # Turns untrusted bytes into three safe files: upright, sRGB, without metadata,
 # written and synced before anybody may name them. Web calls `take_in` in the
-# photos' one pool thread: the memory of a single decode is the budget. Knows
+# photos' pool, a server's of one thread: a single decode is its budget. Knows
 # Pillow and one folder; must never know an entry or the log.
 
 LARGE_PIXELS, THUMB_PIXELS, STENCIL_PIXELS = 2048, 480, 1024    # longest sides
