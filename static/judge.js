@@ -14,6 +14,8 @@ import { RunOffCard, openRunOffs } from "/static/judge/runoff.js";
 import { StageChip, followStage } from "/static/judge/stage.js";
 import { stayThroughReloads } from "/static/judge/shell.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
+import * as place from "/static/judge/place.js";
 
 const AHEAD_MS = 1000;              // photos are fetched ahead, and the contest is written down, once the page has settled
 const open = signal(null);          // "menu", {recuse: entry's number} or {conflict: key of a record}
@@ -141,10 +143,10 @@ async function begin() {
   turn();
 
   let epoch = null;
-  const outbox = judge ? await model.openOutbox(judge, () => epoch) : null;
+  const outbox = judge ? await marking.openOutbox(judge, () => epoch) : null;
   if (outbox && signedIn === null) outbox.stop("sign_in");
   else if (judge) lastJudge(judge);
-  const live = connect({ page: "judge", waiting: () => (outbox ? outbox.count + outbox.aside : 0), device: model.device() });
+  const live = connect({ page: "judge", waiting: () => (outbox ? outbox.count + outbox.aside : 0), device: marking.device() });
   // The epoch tells a restored log from the one before.
   live.on("state", () => { epoch = live.store.epoch; });
 
@@ -152,7 +154,7 @@ async function begin() {
   if (outbox?.remembered) {
     epoch = outbox.remembered.epoch;
     model.contest.value = outbox.remembered;
-    model.settle();
+    place.settle();
   }
 
   let fetching = 0;
@@ -161,7 +163,7 @@ async function begin() {
     if (!me) return;
     model.contest.value = { me, contest, categories: [...categories], entries: [...entries], stage, runOffs: [...runOffs], epoch };
     if (!outbox || !mine()) return;
-    model.settle();
+    place.settle();
     clearTimeout(fetching);
     fetching = setTimeout(() => {
       outbox.remember(model.contest.value);
@@ -214,7 +216,7 @@ async function begin() {
 
   const region = document.querySelector("[data-announce]");
   announce(region);
-  effect(() => { void [model.contest.value, model.records.value]; queueMicrotask(() => { if (outbox && model.contest.value) model.mendHands(); }); });
+  effect(() => { void [model.contest.value, model.records.value]; queueMicrotask(() => { if (outbox && model.contest.value) marking.mendHands(); }); });
   openRunOffs((name) => { region.textContent = t("judge.run-off-closed", { category: name }); });
   followStage((number) => { step(() => {}); region.textContent = t("judge.say-stage", { number }); });
   stayAwake();

@@ -6,6 +6,8 @@ import { photoUrl, photosOf } from "/static/judge/photo.js";
 import { keyOf } from "/static/judge/rules.js";
 import { throughReloads } from "/static/judge/shell.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
+import * as place from "/static/judge/place.js";
 
 /** A name inside a sentence, which keeps its own direction. */
 const isolated = (name) => `\u2068${name}\u2069`;
@@ -43,7 +45,7 @@ function Categories({ onClose }) {
         ${all.map((c) => {
           return html`
             <li key=${c.id}><button type="button" data-category=${c.id} aria-current=${c.id === model.categoryId.value ? "true" : undefined}
-              onClick=${() => { model.goToCategory(c.id); onClose(); }}>
+              onClick=${() => { place.goToCategory(c.id); onClose(); }}>
               <span dir="auto">${c.name}</span>
               <small>${c.state === "judging" ? model.countOf(c) : t(`judge.state-${c.state}`)}</small>
             </button></li>`;
@@ -64,15 +66,15 @@ function ThisEntry({ entry, locked, onRecuse }) {
       ${!closed && html`
         <div class="menu-actions">
           ${sheet.recused && !model.mayLift(entry.number) ? html`<p>${t("judge.recused-organiser-text", { number: entry.number })}</p>`
-            : sheet.recused ? html`<button type="button" class="button" data-unrecuse onClick=${() => model.recuse(entry, false)}>${t("judge.unrecuse")}</button>`
+            : sheet.recused ? html`<button type="button" class="button" data-unrecuse onClick=${() => marking.recuse(entry, false)}>${t("judge.unrecuse")}</button>`
             : html`<button type="button" class="button" data-recuse onClick=${onRecuse}>${icon("user-x")} ${t("judge.recuse")}</button>`}
-          ${byHand && model.handOf(category).length > 0 && html`<button type="button" class="button button-quiet" data-clear onClick=${() => model.setHand(category, [], t(CLEAR[category.method]))}>${t(CLEAR[category.method])}</button>`}
-          ${marked && !byHand && !sheet.recused && html`<button type="button" class="button button-quiet" data-clear onClick=${() => model.clearMarks(entry)}>${t("judge.clear")}</button>`}
+          ${byHand && model.handOf(category).length > 0 && html`<button type="button" class="button button-quiet" data-clear onClick=${() => marking.setHand(category, [], t(CLEAR[category.method]))}>${t(CLEAR[category.method])}</button>`}
+          ${marked && !byHand && !sheet.recused && html`<button type="button" class="button button-quiet" data-clear onClick=${() => marking.clearMarks(entry)}>${t("judge.clear")}</button>`}
         </div>`}
       ${!sheet.recused && !byHand && html`
         <label class="menu-note"><span>${t("judge.note")}</span>
           <textarea class="input" data-note rows="2" maxlength="1000" dir="auto" readonly=${closed} value=${note} aria-describedby="menu-note-hint"
-            onInput=${(e) => { setNote(e.currentTarget.value); model.setNote(entry, e.currentTarget.value); }}></textarea>
+            onInput=${(e) => { setNote(e.currentTarget.value); marking.setNote(entry, e.currentTarget.value); }}></textarea>
           <small id="menu-note-hint">${t("judge.note-hint")}</small>
         </label>`}
     </section>`;
@@ -86,10 +88,10 @@ function List({ category, here, onClose }) {
         ${model.entries.value.map((e) => {
           const judged = model.judgement(e, category);
           const photo = photosOf(e)[0];
-          const way = model.wayOf(e.number);
+          const way = marking.wayOf(e.number);
           return html`
             <li key=${e.number}><button type="button" data-entry=${e.number} data-judgement=${judged} aria-current=${e === here ? "true" : undefined}
-              onClick=${() => { model.goTo(e.number); onClose(); }}>
+              onClick=${() => { place.goTo(e.number); onClose(); }}>
               ${photo ? html`<img src=${photoUrl(photo.thumb)} alt="" loading="lazy" width="44" height="44" />` : html`<span class="menu-blank"></span>`}
               <span class="number">${e.number}</span>
               <span class="menu-state">${icon(MARKS[judged])} ${judged === "out" ? t(`entry-state.${e.state}`) : t(judged === "chosen" ? `judge.is-${category.method}` : judged === "unchosen" ? `judge.is-no-${category.method}` : `judge.is-${judged}`)}
@@ -110,7 +112,7 @@ function ThisPhone() {
       <p data-mode=${throughReloads.value ? "reloads" : "tab"}>${t(throughReloads.value ? "judge.mode-offline-long" : "judge.mode-long")}</p>
       <p>${count ? t("judge.on-phone-long", { n: count }) : !aside && t("judge.all-sent-long")} ${aside > 0 && t("judge.aside", { n: aside })}</p>
       <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${keyOf(r)} record=${r} />`)}</ul>
-      <button type="button" class="button" data-rescue onClick=${() => model.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
+      <button type="button" class="button" data-rescue onClick=${() => marking.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
       <p><small>${t("judge.rescue-hint")}</small></p>
     </section>`;
 }
@@ -123,8 +125,8 @@ export function NotTaken({ record }) {
   return html`
     <li class="not-taken" data-not-taken=${key}>
       <p>${words}</p>
-      <span><button type="button" class="button button-quiet" data-again onClick=${() => model.tryAgain(key)}>${t("judge.again")}</button>
-      <button type="button" class="button button-quiet" data-dismiss onClick=${() => model.dismiss(key)}>${t("judge.dismiss")}</button></span>
+      <span><button type="button" class="button button-quiet" data-again onClick=${() => marking.tryAgain(key)}>${t("judge.again")}</button>
+      <button type="button" class="button button-quiet" data-dismiss onClick=${() => marking.dismiss(key)}>${t("judge.dismiss")}</button></span>
     </li>`;
 }
 
@@ -135,7 +137,7 @@ export function Recusal({ entry, onClose }) {
       <p>${t("judge.recuse-ask", { number: entry.number })}</p>
       <div class="ask-buttons">
         <button type="button" class="button" onClick=${onClose}>${t("common.cancel")}</button>
-        <button type="button" class="button button-primary" data-recuse-confirm onClick=${() => { model.recuse(entry, true); onClose(); }}>${t("judge.recuse-do")}</button>
+        <button type="button" class="button button-primary" data-recuse-confirm onClick=${() => { marking.recuse(entry, true); onClose(); }}>${t("judge.recuse-do")}</button>
       </div>
     <//>`;
 }
@@ -148,7 +150,7 @@ export function Conflict({ record, onClose }) {
       <h3>${title}</h3>
       ${record.kind ? html`<${HandSide} hand=${thing} ranked=${record.method === "ranking"} />` : html`<${SheetSide} sheet=${thing} category=${category} />`}
       <button type="button" class=${mine ? "button button-primary" : "button"} data-choose=${mine ? "mine" : "theirs"}
-        onClick=${() => { model.choose(keyOf(record), mine); onClose(); }}>${t(mine ? "judge.choose-mine" : "judge.choose-theirs")}</button>
+        onClick=${() => { marking.choose(keyOf(record), mine); onClose(); }}>${t(mine ? "judge.choose-mine" : "judge.choose-theirs")}</button>
     </section>`;
   return html`
     <${Dialog} class="ask conflict" labelledby="ask-title" onClose=${onClose}>

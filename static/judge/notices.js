@@ -5,6 +5,8 @@ import { NotTaken } from "/static/judge/menu.js";
 import { RunOffNotices } from "/static/judge/runoff.js";
 import { keyOf } from "/static/judge/rules.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
+import * as place from "/static/judge/place.js";
 
 /** `open`: the signal of what is open over the page. */
 export function Notices({ open }) {
@@ -17,11 +19,11 @@ export function Notices({ open }) {
     <section class="judge-notices" aria-label=${t("judge.notices")}>
       ${problem && html`<div class="notice notice-stop" data-problem=${problem}>
         <p>${t(`judge.problem-${problem}`)} ${count > 0 && t("judge.kept", { n: count })}</p>
-        ${count > 0 && html`<button type="button" class="button button-quiet" onClick=${() => model.rescue()}>${t("judge.rescue")}</button>`}</div>`}
+        ${count > 0 && html`<button type="button" class="button button-quiet" onClick=${() => marking.rescue()}>${t("judge.rescue")}</button>`}</div>`}
       ${!problem && model.deaf.value && html`<div class="notice notice-stop" data-deaf=${model.deaf.value}><p>${t(`live.${model.deaf.value}`)}</p>
         ${model.deaf.value !== "foreign" && html`<button type="button" class="button button-quiet" onClick=${() => location.reload()}>${t("judge.load-again")}</button>`}</div>`}
       ${aside > 0 && html`<div class="notice" data-aside=${aside}><p>${t("judge.aside", { n: aside })}</p>
-        <button type="button" class="button button-quiet" onClick=${() => model.rescue()}>${t("judge.rescue")}</button></div>`}
+        <button type="button" class="button button-quiet" onClick=${() => marking.rescue()}>${t("judge.rescue")}</button></div>`}
       ${fragile && html`<p class="notice notice-stop">${t("judge.fragile")}</p>`}
       ${judges && html`<${RunOffNotices} />`}
       ${conflict && html`<div class="notice" data-conflict=${keyOf(conflict)}>
@@ -48,7 +50,7 @@ export function Nothing() {
       <p>${t(words)}</p>
       ${me?.role === "judge" && html`<ul>${all.map((c) => html`
         <li key=${c.id}>${model.takesMarks(c) && c !== here
-          ? html`<button type="button" class="button" data-go=${c.id} dir="auto" onClick=${() => model.goToCategory(c.id)}>${c.name}</button>`
+          ? html`<button type="button" class="button" data-go=${c.id} dir="auto" onClick=${() => place.goToCategory(c.id)}>${c.name}</button>`
           : html`<span dir="auto">${c.name}</span>`} <small>${t(`judge.state-${c.state}`)}</small></li>`)}</ul>`}
     </div>`;
 }

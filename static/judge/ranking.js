@@ -5,6 +5,8 @@ import { t } from "/static/words.js";
 import { Look, Thumb, isHere, whyNot } from "/static/judge/look.js";
 import { StageChip } from "/static/judge/stage.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
+import * as place from "/static/judge/place.js";
 
 const DRAG_PX = 8;      // less is a tap on the photo
 
@@ -19,8 +21,8 @@ export function Ranking({ category, wide, locked, onRecuse }) {
   const order = model.handOf(category);
   const pile = model.eligible(category).filter((e) => !order.includes(e.number));
   const apart = model.entries.value.filter((e) => whyNot(e, category));
-  const put = (entries, number) => { if (!locked) model.setHand(category, entries, t("judge.entry", { number })); };
-  const onLook = (entry) => { if (wide) model.goTo(entry.number); else setLooked(entry.number); };
+  const put = (entries, number) => { if (!locked) marking.setHand(category, entries, t("judge.entry", { number })); };
+  const onLook = (entry) => { if (wide) place.goTo(entry.number); else setLooked(entry.number); };
   const entry = model.entries.value.find((e) => e.number === looked);
   const before = model.handSent(category).length > 0;
   return html`

@@ -5,6 +5,7 @@ import { Dialog } from "/static/judge/dialog.js";
 import { photoUrl, photosOf } from "/static/judge/photo.js";
 import { isTouched } from "/static/judge/stage.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
 
 const AGAIN_MS = 200;
 
@@ -17,14 +18,14 @@ export function openRunOffs(closed) {
   let timer = 0, known = new Map();
   const look = () => {
     clearTimeout(timer);
-    const next = model.runOffs.peek().find((r) => r.may_vote && r.mine === null && !offered.has(r.id));
+    const next = marking.runOffs.peek().find((r) => r.may_vote && r.mine === null && !offered.has(r.id));
     if (!next || card.peek()) return;
     if (isTouched()) { timer = setTimeout(look, AGAIN_MS); return; }      // a slider is being dragged
     offered.add(next.id);
     card.value = next.id;
   };
   effect(() => {
-    const now = new Map(model.runOffs.value.map((r) => [r.id, r]));
+    const now = new Map(marking.runOffs.value.map((r) => [r.id, r]));
     for (const [id, gone] of known) if (!now.has(id) && gone.may_vote) closed(nameOf(gone));
     known = now;
     if (card.value && !now.has(card.value)) card.value = null;
@@ -36,7 +37,7 @@ const nameOf = (runOff) => model.categories.value.find((c) => c.id === runOff.ca
 
 /** What a run-off is waiting for, as notices: the judge's vote, the others', or nothing of this judge. */
 export function RunOffNotices() {
-  return model.runOffs.value.filter((r) => r.id !== card.value).map((r) => html`
+  return marking.runOffs.value.filter((r) => r.id !== card.value).map((r) => html`
     <div key=${r.id} class=${r.may_vote && r.mine === null ? "notice" : "notice notice-plain"} data-run-off-notice=${r.id}>
       <p dir="auto">${!r.may_vote ? t("judge.run-off-recused", { category: nameOf(r), numbers: r.entries.join(", ") })
         : r.mine === null ? t("judge.run-off-notice", { category: nameOf(r) })
@@ -54,7 +55,7 @@ function stateOf(r) {
 }
 
 export function RunOffCard() {
-  const runOff = model.runOffs.value.find((r) => r.id === card.value);
+  const runOff = marking.runOffs.value.find((r) => r.id === card.value);
   return runOff?.may_vote ? html`<${Ballot} key=${runOff.id} runOff=${runOff} />` : null;
 }
 
@@ -81,7 +82,7 @@ function Ballot({ runOff }) {
       <div class="ask-buttons">
         <button type="button" class=${voted ? "button button-primary" : "button button-quiet"} data-close onClick=${close}>${t(runOff.mine === null ? "judge.later" : "judge.run-off-back")}</button>
         ${!voted && html`<button type="button" class="button button-primary" data-vote disabled=${choice === null}
-          onClick=${() => model.vote(runOff, choice)}>${choice === null ? t("judge.run-off-none") : t("judge.run-off-vote", { number: choice })}</button>`}
+          onClick=${() => marking.vote(runOff, choice)}>${choice === null ? t("judge.run-off-none") : t("judge.run-off-vote", { number: choice })}</button>`}
       </div>
     <//>`;
 }

@@ -1,7 +1,8 @@
 // One entry's marks: a row per criterion, with minus, slider, plus and a value that can be typed.
 import { html, useRef, useState, icon } from "/static/ui.js";
 import { t, number as inWords } from "/static/words.js";
-import { mark, mayLift, recuse, sheetOf } from "/static/judge/model.js";
+import { mark, recuse } from "/static/judge/marking.js";
+import { mayLift, sheetOf } from "/static/judge/model.js";
 
 const DRAG_PX = 6;      // less is a tap
 const TYPING_MS = 1200; // "1" and "0" within this are a 10

@@ -3,6 +3,7 @@
 import { computed, effect, html } from "/static/ui.js";
 import { t } from "/static/words.js";
 import * as model from "/static/judge/model.js";
+import * as place from "/static/judge/place.js";
 
 const CALM_MS = 2500;       // after the last tap: the next one must not land on another entry
 const AGAIN_MS = 300;
@@ -37,13 +38,13 @@ export function followStage(arrived) {
   const follow = () => {
     clearTimeout(timer);
     const e = staged.peek(), here = model.number.peek();
-    if (!e || !model.contest.peek().stage.follow || model.away.peek() || e.number === here) return;
+    if (!e || !model.contest.peek().stage.follow || place.away.peek() || e.number === here) return;
     if (isBusy()) { timer = setTimeout(follow, AGAIN_MS); return; }
-    model.goToStage(e);
+    place.goToStage(e);
     arrived(e.number);
   };
   effect(() => {
-    void [staged.value, model.away.value, model.number.value, model.contest.value];
+    void [staged.value, place.away.value, model.number.value, model.contest.value];
     queueMicrotask(follow);
   });
 }
@@ -51,8 +52,8 @@ export function followStage(arrived) {
 /** A judge who had moved away is still away after a reload. */
 function keepAway() {
   try {
-    model.away.value = sessionStorage.getItem(AWAY) === "yes";
-    effect(() => { sessionStorage.setItem(AWAY, model.away.value ? "yes" : "no"); });
+    place.away.value = sessionStorage.getItem(AWAY) === "yes";
+    effect(() => { sessionStorage.setItem(AWAY, place.away.value ? "yes" : "no"); });
   } catch { /* a private window: the phone follows again */ }
 }
 
@@ -62,6 +63,6 @@ export function StageChip() {
   if (!e) return null;
   if (e.number === model.number.value) return html`<p class="on-stage" data-on-stage=${e.number}>${t("judge.on-stage", { number: e.number })}</p>`;
   return html`
-    <button type="button" class="on-stage" data-stage=${e.number} onClick=${() => model.goToStage(e)}>
+    <button type="button" class="on-stage" data-stage=${e.number} onClick=${() => place.goToStage(e)}>
       ${t("judge.on-stage", { number: e.number })} ${model.contest.value.stage.follow && html`<small>${t("judge.follow")}</small>`}</button>`;
 }

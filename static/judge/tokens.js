@@ -4,6 +4,8 @@ import { t } from "/static/words.js";
 import { Look, Thumb, isHere, whyNot } from "/static/judge/look.js";
 import { StageChip } from "/static/judge/stage.js";
 import * as model from "/static/judge/model.js";
+import * as marking from "/static/judge/marking.js";
+import * as place from "/static/judge/place.js";
 
 const SAID_MS = 8000;       // how long "all tokens are given" stands
 
@@ -23,7 +25,7 @@ export function Tokens({ category, wide, locked, onRecuse }) {
     const has = given.includes(entry.number);
     setFull(!has && given.length >= category.tokens);
     if (!has && given.length >= category.tokens) return;
-    model.setHand(category, has ? given.filter((n) => n !== entry.number) : [...given, entry.number], t("judge.entry", { number: entry.number }));
+    marking.setHand(category, has ? given.filter((n) => n !== entry.number) : [...given, entry.number], t("judge.entry", { number: entry.number }));
   };
   const button = (entry) => {
     const has = given.includes(entry.number);
@@ -33,7 +35,7 @@ export function Tokens({ category, wide, locked, onRecuse }) {
         ${icon(has ? "check" : "plus")} ${t(has ? "judge.token-given" : "judge.token-give")} <span class="visually-hidden">${t(has ? "judge.token-from" : "judge.token-to", { number: entry.number })}</span>
       </button>`;
   };
-  const onLook = (entry) => { if (wide) model.goTo(entry.number); else setLooked(entry.number); };
+  const onLook = (entry) => { if (wide) place.goTo(entry.number); else setLooked(entry.number); };
   const entry = model.entries.value.find((e) => e.number === looked);
   return html`
     <section class="hand-body" data-tokens aria-label=${t("judge.entries")}>
