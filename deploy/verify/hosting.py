@@ -73,13 +73,14 @@ def _own_python(checkout: Checkout) -> tuple[Checkout, dict[str, str]]:
 
 def quotas(checkout: Checkout) -> str:
     """Photos stop at their quota with 507 while marks are still taken, so that no part fills the volume for the others."""
-    env = {"CONTEST_QUOTA_PHOTOS_BYTES": "300000"}
+    env = {"CONTEST_QUOTA_PHOTOS_BYTES": "1000000"}
     with checkout.scratch() as under, Served(checkout, under / "data", env) as server:
         admin = server.admin
         sleeve, statuses = category(admin), []
         while len(statuses) < 20 and (not statuses or statuses[-1] == 201):
             statuses.append(server.http.submit(tattoo(), category=sleeve).status)
-        require(statuses[-1] == 507, f"{len(statuses)} photos were taken past a quota of 300 kB; the last was answered with {statuses[-1]}.")
+        require(statuses[-1] == 507, f"{len(statuses)} photos were taken past a quota of 1 MB; the last was answered with {statuses[-1]}.")
+        require(len(statuses) > 1, "Not one photo was taken under a quota of 1 MB.")
         require(admin.post("/api/judges", {"name": "Ana", "role": "judge"}).status == 201, "Marks and judges stopped with the photos.")
     return f"507 after {len(statuses) - 1} photos"
 
