@@ -424,5 +424,7 @@ def test_scores_stand_right_on_a_phone_and_a_laptop_in_both_themes_and_in_german
         page.goto(f"{hall.url}/admin#scores/{category}{more}")
         page.locator(f".category-links [aria-current=true][href$='{category}']").wait_for()
         page.locator("[data-stage]").wait_for()
+        if more:
+            page.locator(".place-name").first.wait_for()      # the dialog fades in: what has not begun cannot be waited for by the look
         found += look(page, f"scores-{name}", [LAPTOP, (360, 640)], CROSSED)
     right(found)
