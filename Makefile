@@ -34,7 +34,7 @@ notebooks: .venv/.notebooks  ## install what the notebooks need, then open them 
 
 test: .venv/.test  ## install what the tests need (Chromium too), then run the whole suite (ARGS="-k photos")
 	@sh tests/prepare.sh
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 rehearse: .venv/.test  ## a whole contest from the first entry to Best of Show, held against its plan (ARGS=--small: the size in make test)
 	@sh tests/prepare.sh
