@@ -52,9 +52,13 @@ TEXTS = """() => [...document.querySelectorAll("body *:not(script, style, noscri
   ...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data.trim()),
   ...["aria-label", "alt", "title", "placeholder", "aria-valuetext", "aria-description"].map((a) => e.getAttribute(a) ?? "")]).filter(Boolean)"""
 # Ten seconds at most: an image that was taken away meanwhile is never decoded.
-SETTLED = """() => Promise.race([new Promise((done) => setTimeout(done, 10000)), Promise.all(document.getAnimations().filter((a) => Number.isFinite(a.effect?.getComputedTiming().endTime)).map((a) => a.finished.catch(() => {})))
-  .then(() => Promise.all([...document.images].filter((i) => i.src && i.checkVisibility() && i.loading !== "lazy").map((i) => i.decode().catch(() => {}))))
-  .then(() => document.fonts.ready).then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))])"""
+SETTLED = """async () => {                                           // a fade begins with the next frame: none to be seen yet is not none to come
+  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const finite = () => document.getAnimations().filter((a) => a.playState === "running" && Number.isFinite(a.effect?.getComputedTiming().endTime));
+  const still = async () => { do { await frames(); await Promise.all(finite().map((a) => a.finished.catch(() => {}))); } while (finite().length);
+    await Promise.all([...document.images].filter((i) => i.src && i.checkVisibility() && i.loading !== "lazy").map((i) => i.decode().catch(() => {})));
+    await document.fonts.ready; await frames(); };
+  await Promise.race([new Promise((done) => setTimeout(done, 10000)), still()]); }"""
 
 KEY = re.compile(r"(?<![\w./@-])(?:" + "|".join(sorted({re.escape(key.split(".")[0]) for key in ENGLISH})) + r")\.[a-z0-9][a-zA-Z0-9_-]*(?:\.[a-z0-9-]+)*(?![\w/])")
 HOLE = re.compile(r"\{\w+\}")
