@@ -4134,7 +4134,7 @@ class Log:
 
     def _check_quota(self, coming: int) -> None:
         if self.most_bytes and self.before_bytes + self.size + coming > self.most_bytes:
-            raise Refused("disk_full", f"The log has its {self.most_bytes >> 20} MiB (CONTEST_QUOTA_LOG_BYTES).", 507)
+            raise Refused("disk_full", f"The log has its {self.most_bytes:,} bytes (CONTEST_QUOTA_LOG_BYTES).", 507)
 
     def append(self, lines: list[tuple[bytes, bytes]], expected: int) -> list[str]:
         """Make lines durable, all in one write and one sync.
@@ -7072,7 +7072,7 @@ class Room:
         """Refuse what would bring the photos over their quota. errors   Refused `photos_full` (507)"""
         most = self._settings.quota_photos_bytes
         if most and self.photo_bytes + coming > most:
-            raise Refused("photos_full", f"The photos have their {most >> 20} MiB (CONTEST_QUOTA_PHOTOS_BYTES).", 507)
+            raise Refused("photos_full", f"The photos have their {most:,} bytes (CONTEST_QUOTA_PHOTOS_BYTES).", 507)
 
 
 class Keeper:
@@ -9140,16 +9140,29 @@ def local_name(resolve: Callable = socket.getaddrinfo, seconds: float = 1.0) -> 
     return name if set(found) & set(lan_addresses()) else ""
 
 
+def fly_machines(resolve: Callable = socket.getaddrinfo) -> int:
+    """How many Machines of this app run on Fly.io, as its own names tell; 1 where that cannot be known, 0 elsewhere.
+
+    source   <app>.internal has an AAAA record for each Machine that runs: https://fly.io/docs/networking/private-networking/
+    """
+    app = os.environ.get("FLY_APP_NAME", "")
+    with contextlib.suppress(OSError, UnicodeError):
+        return len({each[4][0] for each in resolve(f"{app}.internal", None, socket.AF_INET6)}) if app else 0
+    return 1
+
+
 class Machine:
-    """What becomes of the machine under a server: it slept, its address is another, its disk fills. For /admin and the terminal."""
+    """What becomes of the machine under a server: it slept, its address is another, its disk fills, it is not alone. For /admin and the terminal."""
 
     LOOK_SECONDS, SLEPT_SECONDS, KEPT_ADDRESSES = 5, 20, 8
 
     def __init__(self, site: Site, port: int, wall: Callable[[], float] = time.time, awake: Callable[[], float] = time.monotonic,
-                 addresses: Callable[[], list[str]] = lan_addresses):
-        """wall, awake   clocks: one that goes on while the machine sleeps, one that does not; addresses   those others may reach"""
+                 addresses: Callable[[], list[str]] = lan_addresses, count: Callable[[], int] = fly_machines):
+        """wall, awake   clocks: one that goes on while the machine sleeps, one that does not; addresses   those others may reach;
+        count   how many machines bear this contest's name"""
         self._site, self._port, self._wall, self._awake, self._addresses = site, port, wall, awake, addresses
         self._ahead, self._slept, self._is_low, self._own = wall() - awake(), {}, False, addresses()
+        self._count, self._machines = count, 0
         self._greenlet: gevent.Greenlet | None = None
         self._note_address()
 
@@ -9186,6 +9199,9 @@ class Machine:
         was_low, self._is_low = self._is_low, self._site.keeper.room.free_bytes() < 4 * self._site.settings.reserve_bytes
         if self._is_low and not was_low:
             self._say("The disk fills up: make room before photos are refused.")
+        were, self._machines = self._machines, in_pool(gevent.get_hub().threadpool, self._count)
+        if self._machines > 1 and were < 2:
+            self._say(f"{self._machines} Machines run this app, each with a contest of its own: keep one, the one whose volume has this contest.")
 
     @staticmethod
     def _say(text: str) -> None:
@@ -9196,7 +9212,7 @@ class Machine:
         return address == self._site.address or (where.hostname in self._own and where.port == self._port)
 
     def warnings(self) -> list[dict]:
-        """What the organiser should know: [{"code": "slept", "seconds", "at": ms}, {"code": "disk_low", "megabytes"},
+        """What the organiser should know: [{"code": "slept", "seconds", "at": ms}, {"code": "disk_low", "megabytes"}, {"code": "machines", "count"},
         {"code": "address_lost" (codes shown now lead nowhere), "address"}, {"code": "address_former" (some given out before do), "address"}]."""
         address = self._site.address
         host = urllib.parse.urlsplit(address).hostname or ""
@@ -9204,6 +9220,7 @@ class Machine:
             self._site.settings.host in ("0.0.0.0", "::", ""))
         found = [self._slept] if self._slept else []
         found += [{"code": "disk_low", "megabytes": max(0, self._site.keeper.room.free_bytes() >> 20)}] if self._is_low else []
+        found += [{"code": "machines", "count": self._machines}] if self._machines > 1 else []
         found += [{"code": "address_lost", "address": address}] if moved else []
         return found + [{"code": "address_former", "address": each} for each in self._site.secret.addresses if not self._leads_here(each)]
 

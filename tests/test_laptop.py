@@ -34,13 +34,13 @@ def laptop(tmp_path):
     """`laptop(addresses)`: the Machine of a contest in a folder whose codes say the first address, with clocks and addresses of the test's own."""
     opened = []
 
-    def make(addresses: list[str], clocks: Clocks | None = None) -> app.Machine:
+    def make(addresses: list[str], clocks: Clocks | None = None, count=lambda: 0) -> app.Machine:
         contest = app.open(tmp_path / "data", host="0.0.0.0")
         opened.append(contest)
         site = contest._server.site
         site.address = f"http://{addresses[0]}:8000"
         clocks = clocks or Clocks()
-        return app.Machine(site, 8000, clocks.wall, clocks.awake, lambda: list(addresses))
+        return app.Machine(site, 8000, clocks.wall, clocks.awake, lambda: list(addresses), count)
     yield make
     for each in opened:
         each.close()
@@ -66,6 +66,31 @@ def test_a_sleep_is_told_with_its_length_until_it_was_seen_and_a_short_pause_is_
     assert capsys.readouterr().err == "", "once"
     machine.forget()
     assert machine.warnings() == []
+
+
+def test_a_second_machine_of_the_app_is_told_once_and_as_long_as_it_runs(laptop, capsys, monkeypatch):
+    known, asked = {"fdaa::2"}, []
+
+    def resolve(name, port, family):
+        asked.append(name)
+        if not known:
+            raise OSError("no such name")
+        return [(family, kind, 0, "", (address, 0, 0, 0)) for address in known for kind in (1, 2, 3)]
+    monkeypatch.delenv("FLY_APP_NAME", raising=False)
+    assert app.fly_machines(resolve) == 0 and not asked, "elsewhere nobody is asked"
+    monkeypatch.setenv("FLY_APP_NAME", "inkfest")
+    machine = laptop(["192.168.1.5"], count=lambda: app.fly_machines(resolve))
+    machine.look()
+    assert machine.warnings() == [] and asked == ["inkfest.internal"]
+    known.add("fdaa::3")
+    machine.look()
+    assert machine.warnings() == [{"code": "machines", "count": 2}]
+    assert "2 Machines run this app" in capsys.readouterr().err
+    machine.look()
+    assert capsys.readouterr().err == "", "once"
+    known.clear()
+    machine.look()
+    assert machine.warnings() == [], "a name that does not lead anywhere accuses nobody"
 
 
 def test_an_address_that_is_lost_is_told_and_well_again_when_it_is_back(laptop, capsys):

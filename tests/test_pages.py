@@ -407,6 +407,11 @@ def test_the_theme_can_be_switched_and_stays(demo, page_at):
     page.reload()
     expect(page.locator("body")).not_to_have_css("background-color", before)
     assert page.get_by_role("button", name="Dark theme").get_attribute("aria-pressed") == "true"
+    judge = open_at(page_at, demo, "/judge", "[data-list]", who=demo.seat("Frida"), color_scheme="dark")
+    judge.locator("[data-list]").click()
+    judge.get_by_role("button", name="Dark theme").click()
+    judge.reload()      # a judge's page begins dark, and is light where a judge wants that, whatever the system has
+    expect(judge.locator("html")).to_have_attribute("data-theme", "light")
 
 
 # The keyboard.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = (Path(__file__).parent.parent / "contest.py").read_text(encoding="utf-8")
+HOME = Path(__file__).parent.parent
+SOURCE = (HOME / "contest.py").read_text(encoding="utf-8")
 LINES = SOURCE.splitlines()
 TREE = ast.parse(SOURCE)
 SECTIONS = ["Settings", "Errors", "Records", "Scoring", "Reasons", "Decisions", "Judging", "Folds", "Views", "Papers", "Log", "Trees", "Stencil", "Photos",
@@ -136,6 +137,23 @@ def test_public_functions_and_classes_have_docstrings():
     assert not missing
 
 
+def test_no_script_of_a_page_leads_back_to_itself():
+    scripts = {"/" + str(path.relative_to(HOME)): path for path in (HOME / "static").rglob("*.js")}
+    leads = {name: [to for to in re.findall(r'''(?:from|import\(?)\s*"(/static/[^"]+\.js)"''', path.read_text()) if to in scripts] for name, path in scripts.items()}
+    assert sum(map(len, leads.values())) > 300
+    open_ones, done = [], set()
+
+    def follow(name: str) -> None:
+        assert name not in open_ones, " -> ".join([*open_ones[open_ones.index(name):], name])
+        if name not in done:
+            open_ones.append(name)
+            for to in leads[name]:
+                follow(to)
+            done.add(open_ones.pop())
+    for name in scripts:
+        follow(name)
+
+
 def test_no_mutable_global_and_no_unfinished_work():
     for node in TREE.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) != "__all__":
@@ -158,7 +176,7 @@ def test_importing_starts_nothing():
     import subprocess
     code = ("import threading, gevent.socket, socket; before = socket.socket; import contest; "
             "assert socket.socket is before and threading.active_count() == 1")
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=30)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=HOME, timeout=30)
 
 
 def test_the_sections_and_their_budgets(capsys):

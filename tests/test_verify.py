@@ -90,6 +90,7 @@ MUTATIONS = [
     ("limits", "deploy/contest.service", "LimitNOFILE=16000", "LimitNOFILE=1024"),
     ("ends", "deploy/contest.service", "ExitStatus=64 65 69 75 77", "ExitStatus=64 65 69 75"),
     ("ends", "deploy/contest.service", "TimeoutStopSec=45", "TimeoutStopSec=30"),
+    ("ends", "deploy/contest.service", "kill -HUP $MAINPID", "kill -TERM $MAINPID"),
     ("unit file", "deploy/contest.service", "KillMode=mixed", "KillMood=mixed"),
     ("one hop", "deploy/Caddyfile", "reverse_proxy 127.0.0.1:8000 {", "reverse_proxy 127.0.0.1:8000 {\n\t\ttrusted_proxies 0.0.0.0/0"),
     ("one machine", "Makefile", "fly deploy --ha=false", "fly deploy"),

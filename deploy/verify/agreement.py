@@ -103,6 +103,7 @@ def ends(checkout: Checkout) -> str:
     waits = seconds(lines.get("TimeoutStopSec", [""])[0] + "s")
     require(waits > checkout.app.settings["CONTEST_DRAIN_SECONDS"] + 5, f"TimeoutStopSec is {waits:.0f}, and the server drains for 30 s and then has to save.")
     require(lines.get("KillSignal") == ["SIGTERM"], "The unit has KillSignal=SIGTERM.")
+    require(lines.get("ExecReload") == ["/bin/kill -HUP $MAINPID"], "The unit has ExecReload=/bin/kill -HUP $MAINPID, which starts a new version in place.")
     return "no start again after " + ", ".join(map(str, sorted(kept_down)))
 
 

@@ -5,8 +5,9 @@ import { t, say } from "/static/words.js";
 import { close, send, show, store } from "/static/admin/contest.js";
 import { Act, Ask, Dialog, Problem, isolated, photoOf, useAction } from "/static/admin/parts.js";
 import { isErased, isOut } from "/static/admin/model.js";
-import { lacksPhoto, overriddenWords } from "/static/submit/desk.js";
+import { lacksPhoto } from "/static/submit/desk.js";
 import { OVERRIDABLE } from "/static/submit/edit.js";
+import { overriddenWords } from "/static/submit/parts.js";
 import { SecondPhoto } from "/static/submit/second.js";
 
 export const path = (entry, verb = "") => `/api/entries/${entry.number}${verb && `/${verb}`}`;

@@ -1,13 +1,14 @@
-// /admin, Now: what became of the machine under the server: it slept, its disk fills, printed codes lead elsewhere.
+// /admin, Now: what became of the machine under the server: it slept, its disk fills, it is not alone, printed codes lead elsewhere.
 import { html, icon } from "/static/ui.js";
 import { t, number, moment } from "/static/words.js";
 import { send } from "/static/admin/contest.js";
 import { Problem, useAction } from "/static/admin/parts.js";
 import { look } from "/static/admin/presence.js";
 
-const said = ({ code, address, seconds, at, megabytes }) => ({
+const said = ({ code, address, seconds, at, megabytes, count }) => ({
   slept: () => t("admin.warn-slept", { minutes: number(Math.max(1, Math.round(seconds / 60))), at: moment(at) }),
   disk_low: () => t("admin.warn-disk", { megabytes: number(megabytes) }),
+  machines: () => t("admin.warn-machines", { count: number(count) }),
   address_lost: () => t("admin.warn-address-lost", { address }),
   address_former: () => t("admin.warn-address-former", { address }),
 })[code]?.() ?? code;

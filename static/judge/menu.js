@@ -1,6 +1,6 @@
 // What stands behind the list button: the categories, this entry (recusal, note), all entries, and this phone.
 import { html, useState, icon } from "/static/ui.js";
-import { t, say } from "/static/words.js";
+import { number, t, say } from "/static/words.js";
 import { Dialog } from "/static/judge/dialog.js";
 import { photoUrl, photosOf } from "/static/judge/photo.js";
 import { keyOf } from "/static/judge/rules.js";
@@ -112,6 +112,7 @@ function ThisPhone() {
       <p data-mode=${throughReloads.value ? "reloads" : "tab"}>${t(throughReloads.value ? "judge.mode-offline-long" : "judge.mode-long")}</p>
       <p>${count ? t("judge.on-phone-long", { n: count }) : !aside && t("judge.all-sent-long")} ${aside > 0 && t("judge.aside", { n: aside })}</p>
       <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${keyOf(r)} record=${r} />`)}</ul>
+      <div class="menu-actions"><button type="button" class="button" data-theme-switch aria-pressed=${String(document.documentElement.dataset.theme === "dark")}>${icon("moon")} ${t("nav.dark")}</button></div>
       <button type="button" class="button" data-rescue onClick=${() => marking.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
       <p><small>${t("judge.rescue-hint")}</small></p>
     </section>`;
@@ -168,7 +169,7 @@ function SheetSide({ sheet, category }) {
   if (sheet.recused) return html`<p>${t("judge.is-recused")}</p>`;
   return html`
     <dl>${(category?.criteria ?? []).map((criterion) => html`
-      <div key=${criterion.id}><dt dir="auto">${criterion.name}</dt><dd>${sheet.marks?.[criterion.id] ?? "-"}</dd></div>`)}</dl>
+      <div key=${criterion.id}><dt dir="auto">${criterion.name}</dt><dd>${criterion.id in (sheet.marks ?? {}) ? number(sheet.marks[criterion.id]) : "-"}</dd></div>`)}</dl>
     ${sheet.note && html`<p dir="auto">${sheet.note}</p>`}`;
 }
 

@@ -2,7 +2,7 @@
 import { html, useEffect, useSignal } from "/static/ui.js";
 import { call } from "/static/api.js";
 import { has, moment, number, say, t } from "/static/words.js";
-import { figure, isolated, orderWords, placeWords } from "/static/papers/model.js";
+import { figure, isolated, letter, orderWords, placeWords } from "/static/papers/model.js";
 import { Choice, Empty, Wide } from "/static/papers/parts.js";
 import { Story, actor } from "/static/papers/story.js";
 import { LeftOut } from "/static/papers/left-out.js";
@@ -45,8 +45,6 @@ const criteria = (category) => {
   const equal = new Set(category.criteria.map((one) => one.weight)).size < 2;
   return category.criteria.map((one, at) => `${letter(at)} ${isolated(one.name)}${equal ? "" : ` × ${number(one.weight)}`}`).join(", ");
 };
-/** A criterion's letter in the table of marks, which has no room for names. */
-export const letter = (at) => String.fromCharCode(65 + at);
 
 /** The decision: its places, why it differs, who was not there, what was corrected. */
 function Winners({ told }) {

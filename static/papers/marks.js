@@ -1,9 +1,8 @@
 // /papers, how this was decided: every mark by judge and entry; what does not count is struck through and named.
 import { html } from "/static/ui.js";
 import { number, t } from "/static/words.js";
-import { figure } from "/static/papers/model.js";
+import { figure, letter } from "/static/papers/model.js";
 import { Wide } from "/static/papers/parts.js";
-import { letter } from "/static/papers/decided.js";
 
 const ACROSS = 5;      // judges beside each other on A4
 

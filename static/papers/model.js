@@ -3,6 +3,8 @@ import { has, number, t } from "/static/words.js";
 
 const OUT = new Set(["no-show", "withdrawn", "disqualified"]);
 export const isOut = (entry) => OUT.has(entry.state);
+/** A criterion's letter in the table of marks, which has no room for names. */
+export const letter = (at) => String.fromCharCode(65 + at);
 
 /** What GET /api/state said, with its time (ms). */
 export class Contest {

@@ -1,7 +1,7 @@
 // /submit at the desk: the last entries, or those that are looked for; check in, the missing photo, and one put right.
 import { t, say } from "/static/words.js";
 import { call } from "/static/api.js";
-import { make, put } from "/static/submit/parts.js";
+import { make, overriddenWords, put } from "/static/submit/parts.js";
 import { SecondPhoto } from "/static/submit/second.js";
 import { EditEntry } from "/static/submit/edit.js";
 
@@ -113,6 +113,3 @@ export class Desk {
     check.removeAttribute("aria-disabled");
   }
 }
-
-/** "Let in although: ..." for the rules that the desk has let an entry break. */
-export const overriddenWords = ({ overridden = [] }) => (overridden.length ? t("rule.overridden", { rules: overridden.map((code) => t(`rule.${code}`)).join(", ") }) : "");

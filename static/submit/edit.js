@@ -1,9 +1,8 @@
 // /submit at the desk: one entry in a dialog, every field of it, its state and its photos.
 import { t, say } from "/static/words.js";
 import { call, newId } from "/static/api.js";
-import { make, put } from "/static/submit/parts.js";
+import { make, overriddenWords, put } from "/static/submit/parts.js";
 import { SecondPhoto } from "/static/submit/second.js";
-import { overriddenWords } from "/static/submit/desk.js";
 
 const TEXTS = [["collector", 300], ["artist", 300], ["studio", 300], ["say", 300], ["title", 300], ["phone", 60]];
 const STEPS = { registered: ["check-in", "call"], "checked-in": ["call", "reinstate"], called: ["check-in", "no-show"], "on-stage": ["check-in", "no-show"] };

@@ -71,3 +71,6 @@ async function copy(field) {
     }
   }
 }
+
+/** "Let in although: ..." for the rules that the desk has let an entry break. */
+export const overriddenWords = ({ overridden = [] }) => (overridden.length ? t("rule.overridden", { rules: overridden.map((code) => t(`rule.${code}`)).join(", ") }) : "");
