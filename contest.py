@@ -1702,6 +1702,9 @@ def _delete_category(command, state):
     found = known_category(state, command.category)
     if entries_of(state, found.id) or found.id in state.votes:
         raise Refused("category_not_empty", f"{found.name} has entries: move them first.", 409)
+    for each in state.categories.values():
+        if each.sources == (found.id,):  # without any it would be another award: one with entries of its own, or a choice among all
+            raise Refused("last_source", f"{each.name} takes its entries from {found.name} alone: give it another source first.", 409)
     return [CategoryDeleted(found.id)]
 
 
@@ -1984,7 +1987,13 @@ def _merge_category(command, state):
     check_none_open(state, found, [e.number for e in entries])
     moved = [changed(e, category=into.id) for e in entries]
     made = CategoryMerged(found.id, into.id, [e.number for e in entries], reason)
-    return [made, *_studio_matches(state, state.judges.values(), moved)] if entries else []
+    return [made, *_sources_merged(state, found, into), *_studio_matches(state, state.judges.values(), moved)] if entries else []
+
+
+def _sources_merged(state: State, found: Category, into: Category) -> list[Event]:
+    """Whoever takes its entries from a category takes them from the one that this was merged into."""
+    return [CategoryChanged(each.id, {"from": list(dict.fromkeys(into.id if s == found.id else s for s in each.sources))})
+            for each in state.categories.values() if found.id in each.sources]
 
 
 @ruling.register(SetEntryState)
@@ -9141,14 +9150,15 @@ def local_name(resolve: Callable = socket.getaddrinfo, seconds: float = 1.0) -> 
 
 
 def fly_machines(resolve: Callable = socket.getaddrinfo) -> int:
-    """How many Machines of this app run on Fly.io, as its own names tell; 1 where that cannot be known, 0 elsewhere.
+    """How many Machines of this app run on Fly.io, as its own names tell; 0 where nobody can know.
 
     source   <app>.internal has an AAAA record for each Machine that runs: https://fly.io/docs/networking/private-networking/
     """
-    app = os.environ.get("FLY_APP_NAME", "")
-    with contextlib.suppress(OSError, UnicodeError):
-        return len({each[4][0] for each in resolve(f"{app}.internal", None, socket.AF_INET6)}) if app else 0
-    return 1
+    found = []
+    if app := os.environ.get("FLY_APP_NAME"):
+        with contextlib.suppress(OSError, UnicodeError):
+            found = resolve(f"{app}.internal", None, socket.AF_INET6)
+    return len({address[0] for *_, address in found})
 
 
 class Machine:

@@ -787,7 +787,7 @@ def test_a_category_with_entries_or_judged_already_does_not_become_a_best_of():
     assert refused(finals(), app.ChangeCategory, category="best-of-show", fields={"from": ["back"]}) == "wrong_state"
     assert do(day(), app.ChangeCategory, category="best-of-show", fields={"from": ["back"]}).categories["best-of-show"].sources == ("back",)
     empty = do(do(app.State(), app.AddCategory, fields={"name": "A"}), app.AddCategory, fields={"name": "B", "from": ["a"]})
-    assert do(empty, app.DeleteCategory, category="a").categories["b"].sources == ()
+    assert refused(empty, app.DeleteCategory, category="a") == "last_source"
 
 
 # Too few entries: merged with another category.
@@ -815,6 +815,34 @@ def test_a_category_is_merged_with_another_in_one_line_and_its_sheets_come_along
     assert {"k": "category_merged", "d": {"entry": view(state, "public", "entry", 103)}} in frames(before, state, fact)["public"]
     assert done(state, command(app.MergeCategory, category="back", into="sleeve", reason="r"))[1] is None
     assert not do(state, app.DeleteCategory, category="back").categories.get("back")
+
+
+def fed(**fields) -> app.State:
+    """Sleeve and Back, and an award that takes its entries from Back alone, and one from both."""
+    state = do(sleeve_and_back("open"), app.AddCategory, fields={"name": "Best of Show", "from": ["back"], **fields})
+    return do(state, app.AddCategory, fields={"name": "Crown", "from": ["sleeve", "back"], **fields})
+
+
+def sources(state) -> dict:
+    return {c.id: c.sources for c in state.categories.values() if c.id not in ("sleeve", "back")}
+
+
+@pytest.mark.parametrize("fields", [{}, {"method": "choice"}])
+def test_who_took_entries_from_a_merged_category_takes_them_from_the_other(fields):
+    before = fed(**fields)
+    state, fact = done(before, command(app.MergeCategory, category="back", into="sleeve", reason="one is no contest"))
+    assert sources(state) == {"best-of-show": ("sleeve",), "crown": ("sleeve",)}
+    told = [each["d"]["category"] for each in frames(before, state, fact)["public"] if each["k"] == "category_changed"]
+    assert {each["id"]: each["from"] for each in told} == {"best-of-show": ["sleeve"], "crown": ["sleeve"]}
+    assert sources(do(state, app.DeleteCategory, category="back")) == sources(state)
+
+
+@pytest.mark.parametrize("fields", [{}, {"method": "choice"}])
+def test_the_only_source_of_an_award_is_not_deleted_and_one_of_several_leaves_the_others(fields):
+    state = do(fed(**fields), app.ChangeEntry, entry=103, fields={"category": "sleeve"})
+    assert refused(state, app.DeleteCategory, category="back") == "last_source"
+    state = do(state, app.ChangeCategory, category="best-of-show", fields={"from": ["sleeve"]})
+    assert sources(do(state, app.DeleteCategory, category="back")) == {"best-of-show": ("sleeve",), "crown": ("sleeve",)}
 
 
 @pytest.mark.parametrize("values, code", [
