@@ -112,8 +112,10 @@ function ThisPhone() {
       <p data-mode=${throughReloads.value ? "reloads" : "tab"}>${t(throughReloads.value ? "judge.mode-offline-long" : "judge.mode-long")}</p>
       <p>${count ? t("judge.on-phone-long", { n: count }) : !aside && t("judge.all-sent-long")} ${aside > 0 && t("judge.aside", { n: aside })}</p>
       <ul class="menu-refused">${refusals.map((r) => html`<${NotTaken} key=${keyOf(r)} record=${r} />`)}</ul>
-      <div class="menu-actions"><button type="button" class="button" data-theme-switch aria-pressed=${String(document.documentElement.dataset.theme === "dark")}>${icon("moon")} ${t("nav.dark")}</button></div>
-      <button type="button" class="button" data-rescue onClick=${() => marking.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
+      <div class="menu-actions">
+        <button type="button" class="button" data-theme-switch aria-pressed=${String(document.documentElement.dataset.theme === "dark")}>${icon("moon")} ${t("nav.dark")}</button>
+        <button type="button" class="button" data-rescue onClick=${() => marking.rescue()}>${icon("download")} ${t("judge.rescue")}</button>
+      </div>
       <p><small>${t("judge.rescue-hint")}</small></p>
     </section>`;
 }
