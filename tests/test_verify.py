@@ -121,7 +121,7 @@ SERVED = [
      "gevent.threadpool.ThreadPool(1), gevent.threadpool.ThreadPool(4)"),
 ]
 ELSEWHERE = {"docker build": "needs a Docker engine", "live deploy": "needs an account"}
-torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="starts servers for minutes: TORTURE=1 tries it")
+torture = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="breaks a server as well, of which the check itself is tried: minutes in all, TORTURE=1 does it")
 
 
 @pytest.fixture
@@ -171,6 +171,20 @@ def test_a_mutation_fails_its_check_and_no_other(mutant, check, name, old, new):
                          [pytest.param(*each, marks=() if number < 3 else torture, id=each[0]) for number, each in enumerate(SERVED)])
 def test_a_server_that_breaks_the_promise_fails_its_check(mutant, check, name, old, new):
     assert tried(BY_NAME[check], mutant(name, old, new)).result == FAILED
+
+
+LONG = {"watchdog": "is half a minute of silence"}
+
+
+@pytest.mark.seconds(120)
+@pytest.mark.parametrize("check", [each[0] for each in SERVED])
+def test_this_checkout_keeps_a_promise_that_takes_a_server(check):
+    if check in LONG and not os.environ.get("TORTURE"):
+        pytest.skip(f"{check} {LONG[check]}: TORTURE=1 tries it")
+    found = tried(BY_NAME[check], Checkout(TOP))
+    if found.result == UNCHECKED:
+        pytest.skip(f"{check}: {found.words}")
+    assert found.result == PASSED, found.words
 
 
 def test_every_check_is_proven_or_out_of_reach():
