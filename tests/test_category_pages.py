@@ -202,7 +202,7 @@ def test_what_stays_as_it_is_once_judges_have_marked_says_why(house, page_at):
 @pytest.mark.seconds(120)
 def test_several_categories_come_from_the_list_with_their_rules_and_one_is_merged_into_another(house, page_at, look):
     house.category("Freehand")
-    page = open_at(page_at, house, "/admin#now", "[data-do=template]", house.admin, size=LAPTOP)
+    page = open_at(page_at, house, "/admin#now", "[data-do=template]", house.admin, size=LAPTOP, errors=[r"409 .*/api/categories/best-healed"])
     page.locator("[data-do=template]").first.click()
     for key in ("portrait", "cover-up", "best-healed", "best-of-show"):
         page.locator(f"dialog input[value={key}]").check()
@@ -222,6 +222,14 @@ def test_several_categories_come_from_the_list_with_their_rules_and_one_is_merge
     page.locator("[data-do=merge-now]").click()
     page.locator("dialog").wait_for(state="detached")
     assert house.entry(number)["category"] == made["Cover-up"]["id"]
+    left = {one["name"]: one for one in house.do("get", "/api/categories")["categories"]}["Best of Show"]["from"]
+    assert left == [made[name]["id"] for name in ("Freehand", "Cover-up", "Best healed")]
+    house.do("patch", f"/api/categories/{made['Best of Show']['id']}", {"from": [made["Best healed"]["id"]]})
+    form_of(page, house, made["Best healed"]["id"])
+    page.locator("[data-do=delete-category]").click()
+    page.locator("[data-confirm]").click()
+    expect(page.locator("dialog [data-problem]")).to_contain_text(ENGLISH["error.last_source"])
+    right(look(page, "admin-last-source", [PHONE], CROSSED, full=False))
 
 
 # Entering.
