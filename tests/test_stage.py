@@ -259,6 +259,8 @@ def test_two_hosts_who_tap_at_once_step_once_and_every_screen_stands_alike(hall,
             phone.route("**/api/*", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
             phone.locator("[data-key=next]").click()
             expect(phone.locator("[data-key=next]")).to_have_text("Sending")
+        while len(held) < 2:            # the page says so before its command comes by here; the test's own end bounds this
+            other.wait_for_timeout(20)
         assert len(held) == 2 and held[0].request.post_data_json | {"id": ""} == held[1].request.post_data_json | {"id": ""}
         for route in held:
             route.continue_()
