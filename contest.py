@@ -4485,7 +4485,7 @@ def make_backup(disk: Disk, folder: Path, head: Head, segments: list[tuple[Path,
     replace_file(disk, making / "manifest.json", [orjson.dumps(manifest)])
     check_backup(disk, making, deep=False)
     known = backup_names(disk, folder)
-    taken = known + (_backups_in(disk, place) if place and disk.exists(place) else [])
+    taken = known + (backups_in(disk, place) if place and disk.exists(place) else [])
     name = f"{1 + max((int(each[:6]) for each in taken), default=0):06d}-{head.seq}-{why}"
     disk.rename(making, backups / name)
     disk.sync_folder(backups)
@@ -4522,10 +4522,11 @@ def _let_go_of(disk: Disk, tree: Path, aside: Path) -> None:
 
 def backup_names(disk: Disk, folder: Path) -> list[str]:
     """The backups in a folder's backups/, oldest first: by their running number, never by the clock."""
-    return _backups_in(disk, folder / "backups")
+    return backups_in(disk, folder / "backups")
 
 
-def _backups_in(disk: Disk, place: Path) -> list[str]:
+def backups_in(disk: Disk, place: Path) -> list[str]:
+    """The backups in a folder of them, oldest first."""
     names = disk.names(place) if disk.exists(place) else []
     return [name for name in names if re.fullmatch(r"\d{6}-\d+-[a-z]+", name)]
 
@@ -4599,7 +4600,7 @@ def copy_backup(disk: Disk, tree: Path, place: Path, keep: int = 12) -> None:
     check_backup(disk, making, deep=False)
     disk.rename(making, target)
     disk.sync_folder(place)
-    for old in _backups_in(disk, place)[:-keep]:
+    for old in backups_in(disk, place)[:-keep]:
         _let_go_of(disk, place / old, making)
 
 
@@ -4740,25 +4741,28 @@ def prepare_restore(disk: Disk, folder: Path, source: Path, to_seq: int | None, 
     taken = [int(name) for name in disk.names(folder / "kept") if name.isdigit()] if disk.exists(folder / "kept") else []
     kept = f"{1 + max(taken, default=0):04d}"
     ensure_folder(disk, folder / "kept" / kept)
-    replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": kept, "phase": "out"})])
+    replace_file(disk, folder / "RESTORE", [orjson.dumps({"kept": kept})])
     return last
 
 
 def finish_restore(disk: Disk, folder: Path) -> None:
-    """Do a restore that was ordered, or go on with it where a crash interrupted it. Each step may be done twice."""
-    if not disk.exists(folder / "RESTORE"):
-        return
-    intent = read_own(disk, folder / "RESTORE", dict, "kept", "phase")
-    kept, staged = folder / "kept" / intent["kept"], folder / "restoring"
-    if intent["phase"] == "out" and not disk.exists(staged / "wal"):
-        raise LogCorrupt(f"{folder}: RESTORE orders a restore, but what it staged is gone. Nothing was changed; remove RESTORE to go on as before.")
-    if intent["phase"] == "out":
+    """Do a restore that was ordered, or go on with it where a crash interrupted it. Each step may be done twice.
+
+    Nothing is written, only renamed: what needs room was there when it was ordered, so that a full disk does not stop it halfway.
+    """
+    ordered, begun, staged = folder / "RESTORE", folder / "RESTORE.moved", folder / "restoring"
+    if disk.exists(ordered):
+        kept = folder / "kept" / read_own(disk, ordered, dict, "kept")["kept"]
+        if not disk.exists(staged / "wal"):
+            raise LogCorrupt(f"{folder}: RESTORE orders a restore, but what it staged is gone. Nothing was changed; remove RESTORE to go on as before.")
         _move(disk, folder, kept)
-        replace_file(disk, folder / "RESTORE", [orjson.dumps(intent | {"phase": "in"})])
-    _move(disk, staged, folder)
-    disk.remove(folder / "RESTORE")
-    disk.sync_folder(folder)
-    disk.remove_tree(staged)
+        disk.rename(ordered, begun)
+        disk.sync_folder(folder)
+    if disk.exists(begun):
+        _move(disk, staged, folder)
+        disk.remove(begun)
+        disk.sync_folder(folder)
+        disk.remove_tree(staged)
 
 
 def _move(disk: Disk, old: Path, new: Path) -> None:
@@ -4877,7 +4881,7 @@ def erase_in_place(disk: Disk, place: Path, erased: Mapping[int, Iterable[str]])
     for entry, photos in erased.items():
         if entry in done:
             continue
-        for tree in (place, *(place / name for name in _backups_in(disk, place))):
+        for tree in (place, *(place / name for name in backups_in(disk, place))):
             _erase_in_tree(disk, tree, entry, frozenset(photos))
     if set(erased) - done:
         replace_file(disk, place / "erased-here.json", [orjson.dumps(sorted({*done, *erased}))])
@@ -4976,6 +4980,17 @@ def _from_letters(text: str) -> int:
     return functools.reduce(lambda value, letter: value << 5 | CODE_LETTERS.index(letter), text, 0)
 
 
+def derived(key: bytes, kind: str, name: str, generation: int = 1) -> str:
+    """20 letters and digits that only this key gives."""
+    digest = hashlib.blake2b(f"{kind}|{name}|{generation}".encode(), key=key, digest_size=13).digest()
+    return base64.b32encode(digest).decode().lower()[:20]
+
+
+def second_place_of(key: bytes, backup_folder: str) -> Path:
+    """The folder of a contest's own in the second place: a stick may serve two contests."""
+    return Path(backup_folder) / f"contest-{derived(key, 'place', 'name')[:8]}"
+
+
 class Secret:
     """secret.json: the key that links, cards and cookies are derived from, and the organiser's password.
 
@@ -5002,9 +5017,7 @@ class Secret:
 
     def derive(self, kind: str, name: str, generation: int = 1) -> str:
         """The secret part of a link: 20 letters and digits that only this contest's key gives."""
-        text = f"{kind}|{name}|{generation}".encode()
-        digest = hashlib.blake2b(text, key=self.key, digest_size=13).digest()
-        return base64.b32encode(digest).decode().lower()[:20]
+        return derived(self.key, kind, name, generation)
 
     def code(self, batch: str, number: int) -> str:
         """A code of a people's choice: 10 letters and digits, 50 bits that only this contest's key makes of a batch and a number.
@@ -9006,9 +9019,8 @@ class Server:
         found = self.recovered.snapshot[0] if self.recovered.snapshot else Head("", 0, ZERO_HASH)
         hub.begin(self.recovered.log.head.epoch, self.desk.base.seq, found.hash[:8])
         self.desk.replay()
-        place = Path(self.settings.backup_folder) / f"contest-{secret.derive('place', 'name')[:8]}"  # a stick may serve two contests
-        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder, self.settings,
-                             place if self.settings.backup_folder else None)
+        place = second_place_of(secret.key, self.settings.backup_folder) if self.settings.backup_folder else None
+        self.keeper = Keeper(self.desk, self.log_pool, gevent.get_hub().threadpool, self.folder, self.settings, place)
         self.site.keeper, self.site.eraser = self.keeper, Eraser(self.keeper)
 
     def begin(self) -> None:
@@ -9272,16 +9284,20 @@ def restore_damaged(settings: Settings, source: str | Path, to_seq: int | None, 
         lock.release()
 
 
-def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -> dict:
-    """Read everything under a data folder and say what is whole. Changes nothing; a server may run meanwhile.
+def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold, backup_folder: str = "") -> dict:
+    """Read everything under a data folder and in its second place and say what is whole. Changes nothing; a server may run meanwhile.
 
-    tell     tell(what, done, total): called as the work goes on
-    returns  {"ok", "log": {"epoch", "seq", "hash", "segments", "torn_bytes"}, "snapshots": [{"name", "fault"}],
-             "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "faults": [sentence]}
+    tell           tell(what, done, total): called as the work goes on
+    backup_folder  the second place; "": none
+    returns        {"ok", "log": {"epoch", "seq", "hash", "segments", "torn_bytes"}, "snapshots": [{"name", "fault"}],
+                   "photos": {"named", "stray", "faults"}, "backups": [{"name", "fault"}], "second_place": None or
+                   {"folder", "away" (a sentence, "" where it is there), "backups": [{"name", "fault"}]},
+                   "kept": [{"name", "fault"}], "faults": [sentence]}; a fault is "" or a sentence. What a restore kept beside
+                   may be the damaged log that it replaced: its faults are told there alone
+    errors         UsageError where there is no contest, NotOurs where we may not read it
     """
     disk, folder = Disk(), Path(folder)
-    if not (folder / "wal").is_dir():
-        raise UsageError(f"There is no contest in {folder}.")
+    check_readable(folder)
     faults: list[str] = []
     reader, state = Reader(disk, folder), State()
     try:
@@ -9302,14 +9318,59 @@ def verify(folder: str | Path, tell: Callable[[str, int, int], None] = untold) -
            "torn_bytes": torn}
     photos = _verify_photos(disk, folder, state, tell)
     snapshots = [{"name": path.name, "fault": _fault_of(check_snapshot, disk, path)} for path in snapshot_paths(disk, folder)]
-    backups, names = [], backup_names(disk, folder)
+    backups, second = _verify_backups(disk, folder / "backups", tell), _verify_second_place(disk, folder, backup_folder, tell)
+    kept = [{"name": name, "fault": _fault_of(_read_kept, disk, folder / "kept" / name)}
+            for name in (disk.names(folder / "kept") if disk.exists(folder / "kept") else []) if disk.exists(folder / "kept" / name / "wal")]
+    faults += photos["faults"] + [each["fault"] for each in [*snapshots, *backups, *(second or {"backups": ()})["backups"]] if each["fault"]]
+    return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "second_place": second,
+            "kept": kept, "faults": faults}
+
+
+def _verify_backups(disk: Disk, place: Path, tell: Callable) -> list[dict]:
+    """[{"name", "fault"}] of a folder of backups, each file of them read."""
+    found, names = [], backups_in(disk, place)
     for done, name in enumerate(names, 1):
-        fault = _fault_of(check_backup, disk, folder / "backups" / name)
-        if not fault or name in backup_names(disk, folder):  # one that was let go of meanwhile is no fault
-            backups.append({"name": name, "fault": fault})
+        fault = _fault_of(check_backup, disk, place / name)
+        if not fault or name in backups_in(disk, place):  # one that was let go of meanwhile is no fault
+            found.append({"name": name, "fault": fault})
         tell("backups", done, len(names))
-    faults += photos["faults"] + [each["fault"] for each in snapshots + backups if each["fault"]]
-    return {"ok": not faults, "log": log, "snapshots": snapshots, "photos": photos, "backups": backups, "faults": faults}
+    return found
+
+
+def _verify_second_place(disk: Disk, folder: Path, backup_folder: str, tell: Callable) -> dict | None:
+    key = key_of(disk, folder)
+    if not backup_folder or not key:
+        return None
+    place = second_place_of(bytes.fromhex(key), backup_folder)
+    try:
+        backups, away = _verify_backups(disk, place, tell), "" if place.is_dir() else f"{place} is not there: what it holds was not read."
+    except OSError as why:
+        backups, away = [], f"{place} cannot be read ({why.strerror}): what it holds was not read."
+    faults = [each | {"fault": each["fault"] and f"{backup_folder}: {each['fault']}"} for each in backups]
+    return {"folder": str(place), "away": away, "backups": faults}
+
+
+def _read_kept(disk: Disk, tree: Path) -> None:
+    """Read what a restore kept beside; an unfinished write at its end is none of its faults.
+
+    errors   LogCorrupt, OSError
+    """
+    deque(Reader(disk, tree), maxlen=0)
+    read_own(disk, tree / "secret.json", dict, "key")
+
+
+def check_readable(folder: Path) -> None:
+    """See that there is a contest in a folder and that we may read it.
+
+    errors   UsageError, NotOurs
+    """
+    try:
+        if not (folder / "wal").is_dir():
+            raise UsageError(f"There is no contest in {folder}.")
+        for part in (folder, *folder.glob("wal/*.jsonl")):
+            part.open().close() if part.is_file() else os.listdir(part)
+    except PermissionError as why:
+        raise NotOurs(f"{why.filename} cannot be read by user {os.getuid()}.") from why
 
 
 def _fault_of(check: Callable, *arguments) -> str:
@@ -10320,8 +10381,8 @@ def connected(settings: Settings, new: bool = False) -> Contest | Client:
     Who can read the folder is the organiser: the key is derived from secret.json.
     """
     folder = Path(settings.data)
-    if not new and not (folder / "wal").is_dir():
-        raise UsageError(f"There is no contest in {folder}.")
+    if not new:
+        check_readable(folder)
     try:
         return Contest(settings)
     except FolderInUse:
@@ -10896,7 +10957,7 @@ def _restore_from(settings: Settings, given) -> int:
 
 def _verify(settings: Settings, given) -> int:
     """Print what is whole; 65 where something is not."""
-    report = verify(settings.data, _watched())
+    report = verify(settings.data, _watched(), settings.backup_folder)
     if given.json:
         print(dumps(report).decode())
     else:
@@ -10906,6 +10967,10 @@ def _verify(settings: Settings, given) -> int:
             print(f"           {log['torn_bytes']} bytes of an unfinished write at its end; the next start sets them aside")
         print(f"snapshots  {len(report['snapshots'])}\nphotos     {photos['named']} named by entries, {photos['stray']} that none names")
         print(f"backups    {len(report['backups'])}")
+        if second := report["second_place"]:
+            print(f"elsewhere  {second['away'] or '{} in {}'.format(len(second['backups']), second['folder'])}")
+        for each in report["kept"]:
+            print(f"kept       {each['name']}, which a restore replaced{', damaged: ' * bool(each['fault'])}{each['fault']}")
         for fault in report["faults"]:
             print(f"NOT WHOLE  {fault}")
         print("Everything is whole." if report["ok"] else f"{len(report['faults'])} faults.")

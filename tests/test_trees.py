@@ -5,7 +5,10 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -18,6 +21,7 @@ import pytest
 
 import contest as app
 from contest import Disk, LogCorrupt, Refused, verify
+from tests.server import TOP
 from tests.test_keep import PERSON, files_with, fill, run, run_on_a_terminal, state_of
 
 @pytest.fixture
@@ -461,10 +465,10 @@ def test_a_backup_that_the_disk_did_not_keep_as_it_was_written_is_none_and_no_ol
             c.backup()
         assert no.value.code == "backup_failed" and app.backup_names(Disk(), data) == before
         own, = place.iterdir()
-        there = app._backups_in(Disk(), own)
+        there = app.backups_in(Disk(), own)
         shutil.copytree(data / "backups" / name, data / "backups" / "000099-5-hand")
         keeper.second.take("000099-5-hand")
-        assert "did not take" in keeper.second.fault and app._backups_in(Disk(), own) == there
+        assert "did not take" in keeper.second.fault and app.backups_in(Disk(), own) == there
         keeper.disk = Disk()
         shutil.rmtree(data / "backups" / "000099-5-hand")
 
@@ -479,7 +483,7 @@ def test_backups_go_by_their_number_whatever_the_clock_says_here_and_in_the_seco
                 for each in (tree, tree / "manifest.json"):
                     os.utime(each, (2_000_000_000 - number * 86_400,) * 2)
         kept = [f"{number:06d}-{number}-hand" for number in range(3, 15)]
-        assert app.backup_names(Disk(), data) == app._backups_in(Disk(), own) == kept
+        assert app.backup_names(Disk(), data) == app.backups_in(Disk(), own) == kept
 
 
 def test_a_number_that_the_second_place_has_is_not_given_again(data, place):
@@ -624,6 +628,62 @@ def test_a_restore_brings_no_photo_of_an_erased_person_back(data, photo, tmp_pat
     assert not [path for path in data.rglob("*") if path.name in photos]
 
 
+# What verify reads besides.
+
+def test_verify_reads_the_second_place_and_says_when_it_is_away(data, photo, place, monkeypatch):
+    with app.open(data, backup_folder=str(place)) as c:
+        fill(c, photo, 1)
+        c.backup()
+    own, = place.iterdir()
+    before = verify(data, backup_folder=str(place))
+    assert before["ok"] and before["second_place"] == {"folder": str(own), "away": "", "backups": [
+        {"name": name, "fault": ""} for name in app.backups_in(Disk(), own)]}
+    assert verify(data)["second_place"] is None
+    rotten = next((own / app.backups_in(Disk(), own)[0] / "wal").iterdir())
+    rotten.write_bytes(rotten.read_bytes()[:-1])
+    after = verify(data, backup_folder=str(place))
+    assert [fault.startswith(f"{place}: 000001-") for fault in after["faults"]] == [True] and all(not b["fault"] for b in after["backups"])
+    monkeypatch.setenv("CONTEST_BACKUP_FOLDER", str(place))
+    shown = run("verify", data=data)
+    assert shown.returncode == 65 and f"NOT WHOLE  {place}: " in shown.stdout and f"elsewhere  1 in {own}" in shown.stdout
+    own.rename(own.with_name("unplugged"))
+    away = verify(data, backup_folder=str(place))
+    assert away["ok"] and "is not there" in away["second_place"]["away"]
+    assert f"elsewhere  {own} is not there: what it holds was not read.\nEverything is whole.\n" in run("verify", data=data).stdout
+
+
+def test_verify_reads_what_restores_kept_and_a_damaged_log_that_was_replaced_is_no_fault_of_the_contest(data, photo):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+        c.restore(c.backup())
+    app.open(data).close()
+    assert verify(data)["kept"] == [{"name": "0001", "fault": ""}]
+    segment = next((data / "kept" / "0001" / "wal").iterdir())
+    assert b"Sleeve" in (whole := segment.read_bytes())
+    segment.write_bytes(whole.replace(b"Sleeve", b"Slaves"))
+    found = verify(data)
+    assert found["ok"] and "damaged" in found["kept"][0]["fault"]
+    assert f"kept       0001, which a restore replaced, damaged: {found['kept'][0]['fault']}" in run("verify", data=data).stdout
+
+
+SOMEBODY_ELSE = "import os, sys, contest; os.getuid() or os.setuid(65534); sys.exit(contest.main(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("words", [["verify"], ["backup", "contest.zip"], ["erase", "101"], ["restore", "000001-8-stop"], ["entries"]])
+def test_a_folder_of_somebody_else_is_told_as_such_and_not_touched(data, photo, words):
+    with app.open(data) as c:
+        fill(c, photo, 1)
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    data.chmod(0o000)       # root reads it all the same, and so becomes nobody
+    try:
+        done = subprocess.run([sys.executable, "-c", SOMEBODY_ELSE, *words, "--data", str(data)], cwd=TOP, capture_output=True, text=True, timeout=40)
+    finally:
+        data.chmod(0o700)
+    assert done.returncode == 77 and done.stdout == "", done
+    assert re.fullmatch(r"contest\.py: .*data.* user \d+.*\n", done.stderr) and "Traceback" not in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
 # Verify beside a running contest.
 
 def test_what_is_written_while_verify_reads_is_no_fault(data):
@@ -677,15 +737,16 @@ def test_an_erasure_that_finds_no_room_at_a_start_waits_and_the_contest_is_read_
     assert collectors(data) == ["", "Collector 1"] and files_with(data, PERSON["collector"]) == []
 
 
-def test_a_restore_whose_line_finds_no_room_is_read_meanwhile(data, photo, monkeypatch):
+def test_a_restore_that_finds_no_room_at_a_start_is_done_and_read_all_the_same(data, photo, monkeypatch):
     with app.open(data) as c:
         fill(c, photo, 2)
-        c.restore(c.backup())
-    app.finish_restore(Disk(), data)
+        name = c.backup()
+        c.withdraw(101)
+        c.restore(name)
     monkeypatch.setattr(Disk, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     try:
         c = app.open(data)
-        assert len(c.state()["entries"]) == 2
+        assert [entry["state"] for entry in c.state()["entries"]] == ["registered", "registered"]
     finally:
         monkeypatch.undo()
     c.close()
