@@ -1649,6 +1649,7 @@ def _check_scale(lowest, highest, step) -> None:
 @ruling.register(AddCategory)
 def _add_category(command, state):
     fields = checked(CATEGORY_FIELDS, command.fields, ("name",))
+    _check_name(state, fields["name"])
     _check_scale(fields.get("lowest", 1), fields.get("highest", 10), fields.get("step", 0.5))
     for source in fields.get("from", ()):
         _check_source(known_category(state, source), fields.get("method"))
@@ -1671,6 +1672,8 @@ def _change_category(command, state):
         raise Refused("wrong_method", "A people's choice stays one, and no other category becomes one.", 409)
     if "from" in changes:
         _check_sources(state, found, changes["from"])
+    if "name" in changes:
+        _check_name(state, changes["name"], found.id)
     if "places" in changes and found.state in ("decided", "announced"):
         raise Refused("wrong_state", f"{found.name} is {found.state}: its awards stay.", 409)
     scale = {k: changes.get(k, getattr(found, k)) for k in ("lowest", "highest", "step")}
@@ -1678,6 +1681,12 @@ def _change_category(command, state):
     if "position" in changes:
         changes["position"] = min(changes["position"], len(state.categories))
     return [CategoryChanged(found.id, changes)] if changes else []
+
+
+def _check_name(state: State, name: str, own: str = "") -> None:
+    """Two categories of one name could not be told apart on a screen, a certificate or in a table that is imported."""
+    if any(folded(each.name) == folded(name) for each in state.categories.values() if each.id != own):
+        raise Refused("name_taken", f"There is a category {name} already.", 409, field="name")
 
 
 def _check_sources(state: State, category: Category, sources: list[str]) -> None:

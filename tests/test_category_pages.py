@@ -159,7 +159,7 @@ WRONG = [({"places": "0"}, "places", "admin.wrong-places"), ({"places": "21"}, "
          ({"size_from": "9", "size_to": "5"}, "size_cm", "admin.wrong-size_cm"), ({"size_to": "301"}, "size_cm", "admin.wrong-size_cm"),
          ({"name": ""}, "name", "admin.wrong-name"), ({"#scale-step": "4"}, "scale", "admin.wrong-step"), ({"#scale-highest": "101"}, "scale", "admin.wrong-highest"),
          ({"#scale-lowest": "-1"}, "scale", "admin.wrong-lowest"), ({".criteria .weight input": "0"}, "criteria", "admin.wrong-weight"),
-         ({".criteria li > input": ""}, "criteria", "admin.wrong-criteria")]
+         ({".criteria li > input": ""}, "criteria", "admin.wrong-criteria"), ({"name": "  SMALL "}, "name", "error.name_taken")]
 
 
 @pytest.mark.seconds(150)

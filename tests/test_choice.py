@@ -367,7 +367,7 @@ class Booth:
         self.house = house
         self.source, self.numbers = house.category(entries=entries)
         self.id = house.ok(house.admin.post("/api/categories", {
-            "name": "Hall", "method": "choice", "places": 1, "from": [self.source], "ballots": ballots, **fields}), 201)["category"]["id"]
+            "name": f"Hall of {self.source}", "method": "choice", "places": 1, "from": [self.source], "ballots": ballots, **fields}), 201)["category"]["id"]
         self.batch = self.codes = None
         if ballots == "codes":
             self.batch = house.ok(house.admin.post("/api/choice/codes", {"category": self.id, "count": count}), 201)["batch"]

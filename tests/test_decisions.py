@@ -539,7 +539,7 @@ def test_a_recusal_after_the_decision_is_refused():
 
 def test_categories_keep_their_order_when_one_is_moved_or_deleted():
     state = app.State()
-    for name in ("One", "Two", "Three", "Two"):
+    for name in ("One", "Two", "Three", "Two!"):
         state = do(state, app.AddCategory, fields={"name": name})
     state = do(state, app.ChangeCategory, category="three", fields={"position": 1})
     def order(s):
@@ -548,6 +548,24 @@ def test_categories_keep_their_order_when_one_is_moved_or_deleted():
     state = do(state, app.DeleteCategory, category="one")
     assert order(state) == ["three", "two", "two-2"]
     assert sorted(c.position for c in state.categories.values()) == [1, 2, 3]
+
+
+def test_no_two_categories_have_one_name_however_it_is_written():
+    state = do(do(app.State(), app.AddCategory, fields={"name": "Black & Grey"}), app.AddCategory, fields={"name": "Très"})
+    for name in ("black  & GREY", "Tre\u0300s", " TRÈS "):
+        assert refused(state, app.AddCategory, fields={"name": name}) == "name_taken"
+    assert refused(state, app.ChangeCategory, category="tres", fields={"name": "BLACK & GREY"}) == "name_taken"
+    state = do(state, app.ChangeCategory, category="tres", fields={"name": "TRÈS"})      # its own in other letters
+    state = do(do(state, app.DeleteCategory, category="black-grey"), app.AddCategory, fields={"name": "Black & Grey"})
+    assert sorted(each.name for each in state.categories.values()) == ["Black & Grey", "TRÈS"]
+
+
+def test_a_log_with_two_categories_of_one_name_is_read_as_it_is():
+    state = do(app.State(), app.AddCategory, fields={"name": "Sleeve"})
+    twin = app.CategoryAdded("sleeve-2", {"name": "Sleeve", "position": 2})
+    state = app.fold(state, app.Fact(state.seq + 1, 0, 0, "AddCategory", "admin", "", "", (twin,)))
+    assert [each.name for each in state.categories.values()] == ["Sleeve", "Sleeve"]
+    assert do(state, app.ChangeCategory, category="sleeve", fields={"places": 2}).categories["sleeve"].places == 2
 
 
 @pytest.mark.parametrize("fields", [

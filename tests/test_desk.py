@@ -83,9 +83,10 @@ def lines(one: Open) -> list[dict]:
 
 def test_each_command_of_a_batch_is_decided_on_what_those_before_it_did(opened):
     one = opened()
-    waiting = [gevent.spawn(one.desk.submit, add("Sleeve")) for _ in range(3)]
-    gevent.joinall(waiting, timeout=15, raise_error=True)
+    waiting = [gevent.spawn(one.desk.submit, add(name)) for name in ("Sleeve", "Sleeve!", "sleeve", "Sleeve?")]
+    gevent.joinall(waiting, timeout=15)
     assert sorted(one.desk.state.categories) == ["sleeve", "sleeve-2", "sleeve-3"]
+    assert [each.exception and each.exception.code for each in waiting] == [None, None, "name_taken", None]
 
 
 def test_a_refused_command_leaves_the_others_of_its_batch_alone(opened):

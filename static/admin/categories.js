@@ -34,7 +34,7 @@ function lockedOf(now, category) {
 /** What a refusal says beside its field, as {field: sentence}; {} where it is about no field of the form. */
 function wrongOf(problem, sent) {
   let field = problem instanceof Refused && (problem.params.field ?? FIELD_OF[problem.code]);
-  if (field === "name" && sent.name?.length > 0 && sent.name.length <= 120) field = "criteria";      // it is the name of one of those
+  if (field === "name" && problem.code !== "name_taken" && sent.name?.length > 0 && sent.name.length <= 120) field = "criteria";      // it is the name of one of those
   if (!field) return {};
   const key = problem.code === "wrong_state" ? `admin.locked-${field}` : ["bad_field", "missing_field"].includes(problem.code) ? `admin.wrong-${field}` : "";
   return { [SHOWN_AT[field] ?? field]: has(key) ? t(key) : say(problem) };
