@@ -1,5 +1,6 @@
 """/admin, Scores and Results, with a real server and Chromium: from the judges' marks to what the public is told, and what the log says of it."""
 
+import json
 import re
 
 import pytest
@@ -198,6 +199,11 @@ def test_a_run_off_is_closed_by_hand_and_the_head_judge_decides_what_it_left(hal
 
 # The decision.
 
+def asking_for(places: list):
+    """A way for a decision on its way to the server: with other places than the page put into it."""
+    return lambda route: route.continue_(post_data=json.dumps(route.request.post_data_json | {"places": places}))
+
+
 def test_before_the_decision_it_is_said_whose_phone_still_holds_marks(hall, scores, live):
     category, _ = hall.category("Held", [[9, 9, 9], [8, 8, 8]], state="closed")
     phone = live(hall.url, http=hall.judges["Ben"])
@@ -211,7 +217,7 @@ def test_an_override_says_what_speaks_against_it_and_needs_a_reason(hall, scores
     other, (elsewhere, *_) = decided(hall, "Sleeves")
     category, (one, two, three) = hall.category("Backs", [[9, 9, 9], [8, 8, None], [7, 7, 7]], state="closed")
     hall.admin.patch(f"/api/entries/{three}", {"artist": "  marta   SLEEVES "})
-    page = scores(category)
+    page = scores(category, errors=["status of 400"])
     expect(page.locator("[data-stage=provisional]")).to_have_text("Standings only: something is missing or tied.")
     expect(page.locator("[data-warning=incomplete]")).to_have_text(f"1 sheet is missing, for entry {two}.")
     expect(page.locator("[data-missing]")).to_contain_text("Cho\u2069 (1 entry)")
@@ -225,6 +231,12 @@ def test_an_override_says_what_speaks_against_it_and_needs_a_reason(hall, scores
     expect(page.locator("#decide-why")).to_contain_text("This differs from the standings: say why.")
     expect(page.locator("#decide-why")).to_contain_text("1 sheet is missing: say why you decide now.")
     page.locator("#decide-reason").fill("Two is the better piece, and Cho had to leave.")
+    # What the page itself cannot ask for, as a page from before somebody else's change may: said in a sentence.
+    for places, said in (([[elsewhere], [one]], f"Entry {elsewhere} is not in"), ([[one, two], [one]], "one place only")):
+        page.route("**/api/winners/*", asking_for(places), times=1)
+        page.locator("[data-do=save-decision]").click()
+        expect(page.locator("#decide-problem")).to_contain_text(said)
+    assert hall.events("WinnersDecided", category) == []
     page.locator("[data-do=save-decision]").click()
     expect(page.locator("[data-stage=decided]")).to_be_visible()
     expect(page.locator(".decided")).to_contain_text("Two is the better piece, and Cho had to leave.")

@@ -232,6 +232,40 @@ def test_several_categories_come_from_the_list_with_their_rules_and_one_is_merge
     right(look(page, "admin-last-source", [PHONE], CROSSED, full=False))
 
 
+# Backups.
+
+@pytest.mark.seconds(120)
+def test_a_backup_is_made_and_restored_on_the_page_which_comes_back_by_itself(house, page_at, look):
+    sleeve = house.category("Sleeve")
+    house.enter(sleeve, "Ada")
+    page = open_at(page_at, house, "/admin#settings", "[data-do=backup]", house.admin, size=LAPTOP, errors=AWAY)
+    page.locator("[data-do=backup]").click()
+    made = page.locator("[data-backup$=-hand]")
+    expect(made).to_have_count(1)
+    number = made.locator("strong").inner_text()
+    house.enter(sleeve, "Grace")
+    house.category("Portrait")
+    made.locator("[data-do=restore]").click()
+    dialog = page.locator("dialog")
+    expect(dialog.locator(".ask-list")).to_contain_text("2 categories")      # what it replaces
+    expect(dialog).to_contain_text(number)
+    found = look(page, "admin-restore", [PHONE, LAPTOP], CROSSED, full=False)
+    dialog.locator("[data-first]").click()
+    expect(dialog).to_have_count(0)
+    assert len(house.do("get", "/api/state")["entries"]) == 2, "nothing was done yet"
+    made.locator("[data-do=restore]").click()
+    dialog.locator("[data-confirm]").click()
+    expect(dialog.locator("[data-restoring=done]")).to_contain_text(ENGLISH["admin.restored"], timeout=40_000)
+    found += look(page, "admin-restored", [PHONE], CROSSED, full=False)
+    dialog.locator("[data-do=close-restore]").click()
+    expect(page.locator("[data-backup$=-restore]")).to_have_count(1)      # what was there is one more backup
+    page.goto(f"{house.url}/admin#entries")
+    expect(page.locator(".entries li")).to_have_count(1)
+    state = house.do("get", "/api/state")
+    assert [entry["collector"] for entry in state["entries"]] == ["Ada"] and [each["name"] for each in state["categories"]] == ["Sleeve"]
+    right(found)
+
+
 # Entering.
 
 def fill(page, house, category: str, collector: str = "Zoë", **texts) -> None:

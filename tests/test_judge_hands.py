@@ -22,7 +22,7 @@ from tests import demos
 from tests.demos import Demo
 from tests.test_journeys import AWAY, OFFLINE, PHONE, goto, same, until, wire      # noqa: F401 (a fixture)
 from tests.test_offline import restore
-from tests.test_pages import BOTH, DARK, look, right      # noqa: F401 (a fixture)
+from tests.test_pages import BOTH, DARK, ENGLISH, look, right      # noqa: F401 (a fixture)
 
 SMALL, TABLET, ACROSS = (360, 640), (820, 1180), (1180, 820)
 CRITERIA = [{"id": name, "name": name.title(), "weight": 1} for name in ("line", "colour")]
@@ -414,7 +414,8 @@ def test_a_run_off_on_two_phones_of_which_one_is_without_wifi_when_it_opens(hall
 
 
 @pytest.mark.seconds(120)
-def test_a_vote_for_a_run_off_that_was_closed_meanwhile_is_said(hall, page_at):
+@pytest.mark.parametrize("meanwhile, said", [("closed", "This run-off is closed."), ("recused", ENGLISH["error.recused"])])
+def test_a_vote_that_may_not_count_any_more_is_said(hall, page_at, meanwhile, said):
     page, ana = phone(page_at, hall)
     run_off = call(hall)
     page.locator(".run-off").wait_for()
@@ -422,10 +423,13 @@ def test_a_vote_for_a_run_off_that_was_closed_meanwhile_is_said(hall, page_at):
     page.locator("[data-pick='111']").click()
     page.locator("[data-vote]").click()
     page.locator(".run-off [data-close]").click()
-    hall.do(f"/api/run-offs/{run_off}/close")
+    if meanwhile == "closed":
+        hall.do(f"/api/run-offs/{run_off}/close")
+    else:
+        hall.do("/api/recusals/112", {"recused": True, "reason": "A pupil.", "judge": ana}, "put")
     page.context.set_offline(False)
     expect(page.locator("[data-not-taken]")).to_contain_text("Not taken: your vote in the run-off", timeout=OFFLINE)
-    expect(page.locator("[data-not-taken]")).to_contain_text("This run-off is closed.")
+    expect(page.locator("[data-not-taken]")).to_contain_text(said)
     assert votes(hall) == []
     page.locator("[data-dismiss]").click()
     expect(page.locator("[data-not-taken]")).to_have_count(0)

@@ -18,7 +18,7 @@ from tests.contests import CRITERIA, command, deal, do, done, enter, judged, mar
 from tests.contests import contest as made
 from tests.demos import Demo
 from tests.oracle import opinion
-from tests.test_pages import CROSSED, LAPTOP, PHONE, look, right  # noqa: F401 (look is a fixture)
+from tests.test_pages import CROSSED, ENGLISH, LAPTOP, PHONE, look, right  # noqa: F401 (look is a fixture)
 from tests.test_scoring import judgings
 
 
@@ -538,6 +538,23 @@ def test_sheets_are_typed_in_by_keyboard_and_marked_so(desk, page_at, look):  # 
     expect(page.locator("[data-problem]")).to_contain_text("from 1 to 10")
     assert len(desk.state()["sheets"]) == before, "nothing that was refused has changed anything"
     right(look(page, "admin-typing", [PHONE, LAPTOP], CROSSED))
+
+
+@pytest.mark.parametrize("method, wrong, key", [("tokens", ["{0} {1} {2} {3}", "{0} {0}"], "bad_tokens"), ("ranking", ["{0} {1} {3}", "{0} {1} {2} {2}"], "bad_ranking")])
+def test_a_token_too_many_a_hole_and_a_double_are_said_where_they_were_typed_and_change_nothing(running, page_at, method, wrong, key):
+    category, numbers = running.category("judging", entries=4, method=method)
+    _, (foreign, _) = running.category("judging", entries=2)
+    page = page_at(*LAPTOP, http=running.admin, errors=["status of 400"])
+    page.goto(f"{running.server.url}/admin#typing/{category}/{running.ana_id}")
+    field, problem = page.locator("#typing-hand"), page.locator("[data-problem]")
+    for typed in wrong:
+        field.fill(typed.format(*numbers))
+        page.keyboard.press("Enter")
+        expect(problem).to_have_text(ENGLISH[f"error.{key}"])
+        field.fill(str(foreign))
+        page.keyboard.press("Enter")
+        expect(problem).to_contain_text(f"There is no entry {foreign}")
+    assert [hand for hand in running.state()["hands"] if hand["category"] == category and hand["entries"]] == []
 
 
 def test_tokens_are_typed_in_and_a_judge_who_changed_something_meanwhile_is_not_run_over(running, page_at):
