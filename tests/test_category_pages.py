@@ -480,6 +480,9 @@ def test_the_rules_print_each_categorys_method_and_its_chain_as_the_server_appli
     page.goto(house.url + "/")
     expect(page.locator(".home-closes")).to_contain_text("Sleeve")
     right(look(page, "home-closes", [PHONE, LAPTOP], CROSSED))
+    plain = {path: Http(house.server).get(path).text for path in ("/", "/rules", "/winners")}      # as it reads without a script
+    assert f"{datetime.datetime.fromtimestamp(house.seen(sleeve)['closes_at'] / 1000, datetime.UTC):%Y-%m-%d %H:%M UTC}" in plain["/rules"]
+    assert [path for path, text in plain.items() if "<noscript>" in text] == ["/winners"]
 
 
 def test_the_wall_says_until_when_entries_are_taken(house, page_at, look):

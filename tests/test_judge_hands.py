@@ -363,24 +363,33 @@ def test_after_a_restore_a_hand_is_sent_again_and_one_of_a_missing_category_is_l
 
 # A run-off.
 
-def call(hall) -> str:
-    """Level 111 and 112 of the points category by all three judges, and call them to a run-off; its id."""
+def level(hall) -> None:
+    """Level 111 and 112 of the points category by all three judges."""
     for name in ("Ana", "Ben", "Cho"):
         for number, mark in ((111, 8), (112, 8), (113, 3), (114, 2)):
             hall.do(f"/api/sheets/{number}", {"marks": {"line": mark, "colour": mark}, "base": None}, "put", who=hall.seat(name))
+
+
+def call(hall) -> str:
+    """Level 111 and 112, and call them to a run-off; its id."""
+    level(hall)
     return hall.do("/api/categories/sleeve/run-off", {"entries": [111, 112]})["run_off"]["id"]
 
 
 @pytest.mark.seconds(180)
-def test_a_run_off_on_two_phones_of_which_one_is_without_wifi_when_it_opens(hall, page_at, look):
+def test_a_run_off_is_called_on_the_organisers_page_and_voted_on_two_phones_of_which_one_is_without_wifi(hall, page_at, look):
     page, ana = phone(page_at, hall)
     second, ben = phone(page_at, hall, "Ben")
     cho = hall.seat("Cho")
     give(page, 101)
     expect(second.locator(".judge-way, .judge-mode").first).to_have_text(re.compile("Works without wifi"), timeout=OFFLINE)
     second.context.set_offline(True)
-    run_off = call(hall)
+    level(hall)
+    desk = page_at(1440, 900, http=hall.admin, reduced_motion="reduce")
+    desk.goto(f"{hall.url}/admin#scores/sleeve")
+    desk.locator("[data-tie='111,112'] [data-do=run-off]").click()
     page.locator(".run-off").wait_for()
+    run_off = hall.state()["run_offs"][0]["id"]
     assert page.locator("[data-vote]").is_disabled()
     found = look(page, "run-off", [PHONE, SMALL, TABLET, ACROSS], DARK, full=False)
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
@@ -405,6 +414,11 @@ def test_a_run_off_on_two_phones_of_which_one_is_without_wifi_when_it_opens(hall
     second.context.set_offline(False)
     until(lambda: demos.events(hall.server.data, "RunOffClosed"), 30, "the last vote closes it")
     assert votes(hall)[-1] == (ben, 112) and len(votes(hall)) == 3
+    # The organiser reads which step decided, now and in what is kept.
+    expect(desk.locator("[data-run-off][data-closed=true]")).to_contain_text("2 votes")
+    expect(desk.locator("[data-row='112'] [data-by=run-off]")).to_have_text("Run-off")
+    desk.goto(f"{hall.url}/papers#decided/sleeve")
+    expect(desk.locator("[data-part=run-offs]")).to_contain_text("112")
     for one in (page, second):
         expect(one.locator(".run-off, [data-run-off-notice]")).to_have_count(0)
         expect(one.locator("[data-tokens]")).to_be_visible()
