@@ -2497,10 +2497,20 @@ def decision_warnings(state: State, category: str, table: Mapping, placed: Itera
         told += [{"code": "not_checked_in", "entries": [n]} for n in placed if state.entries[n].state == "registered"]
     told += [{"code": "second_photo_missing", "entries": [n]} for n in placed if lacks_photo(state, state.entries[n])]
     told += [{"code": state.entries[n].state, "entries": [n]} for n in placed if state.entries[n].state in OUT_STATES]
+    told += _sources_corrected(state, found) if found.sources and found.method != "choice" and found.state != "open" else []
     if found.method == "choice":  # that the judges and the people agree is no news; that a name is given away too early is
         blind = [n for n in sorted(placed) if state.categories[state.entries[n].category].state in ("judging", "closed")]
         return told + ([{"code": "still_judged", "entries": blind}] if blind else [])
     return told + _placed_elsewhere(state, category, placed)
+
+
+def _sources_corrected(state: State, category: Category) -> list[dict]:
+    """A warning for each entry of a Best of Show that is no first place any more, and for each that has become one since."""
+    first = {state.entries[n].of or n for source in category.sources if source in state.decisions for n in (state.decisions[source].places or ((),))[0]}
+    here = entries_of(state, category.id)
+    late = [n for n in sorted(first - {e.of for e in here}) if state.entries[n].state not in OUT_STATES]
+    return [{"code": "not_first", "entries": [e.number]} for e in here if e.of not in first and e.state not in OUT_STATES] + [
+        {"code": "first_missing", "entries": [n]} for n in late]
 
 
 def _placed_elsewhere(state: State, category: str, placed: list[int]) -> list[dict]:

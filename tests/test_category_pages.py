@@ -536,3 +536,9 @@ def test_a_best_of_show_is_made_of_the_winners_of_the_chosen_categories_and_is_n
     expect(page.locator("dialog[open]")).to_contain_text(f"Stands for entry {numbers['Ann']}")
     page.goto(f"{house.url}/rules")
     expect(page.locator(f"[data-category='{best['id']}']")).to_contain_text("Their names are public by then")
+    # The winner of a source is corrected while this is judged: said, with what to do.
+    house.do("post", f"/api/winners/{sleeve}/correct", {"places": [[numbers["Bo"]], [numbers["Ann"]]], "reason": "Typed wrongly."})
+    page.goto(f"{house.url}/admin#scores/{best['id']}")
+    for code, number in (("not_first", made[0]["number"]), ("first_missing", numbers["Bo"])):
+        expect(page.locator(f"[data-warning={code}]")).to_have_text(ENGLISH[f"admin.warning-{code}"].replace("{entries}", str(number)))
+    right(look(page, "admin-best-corrected", [PHONE, LAPTOP], CROSSED))

@@ -760,6 +760,23 @@ def test_a_winner_who_is_out_does_not_go_on():
     assert [e.of for e in app.entries_of(do(state, app.StartJudging, category="best-of-show"), "best-of-show")] == [103]
 
 
+def test_a_source_that_is_corrected_or_whose_winner_is_away_is_told_until_the_best_of_show_has_followed():
+    state = finals()      # 105 stands for 101, 106 and 107 for 103 and 104
+    assert warned(state, "best-of-show") == [{"code": "incomplete", "entries": [105, 106, 107], "missing": 3}]
+    def told(state):
+        return [(w["code"], w["entries"]) for w in warned(state, "best-of-show") if w["code"] != "incomplete"]
+    corrected = do(state, app.CorrectWinners, category="sleeve", places=[[102], [101]], reason="typed wrongly")
+    assert told(corrected) == [("not_first", [105]), ("first_missing", [102])]
+    assert told(do(state, app.PassOver, category="back", entry=103)) == [("not_first", [106])]
+    followed = do(corrected, app.SetEntryState, entry=105, state="withdrawn", reason="corrected")
+    assert told(followed) == [("first_missing", [102])]
+    followed = do(do(followed, app.OpenCategory, category="best-of-show", reason="r"), app.StartJudging, category="best-of-show")
+    assert told(followed) == [] and [e.of for e in app.entries_of(followed, "best-of-show") if e.state == "registered"] == [103, 104, 102]
+    back = do(followed, app.CorrectWinners, category="sleeve", places=[[101], [102]], reason="it was right")
+    assert told(do(back, app.SetEntryState, entry=105, state="registered", reason="")) == [("not_first", [108])]
+    assert told(do(corrected, app.SetEntryState, entry=102, state="disqualified", reason="r")) == [("not_first", [105])]
+
+
 def test_recusals_are_carried_over_and_what_was_lifted_stays_so():
     state = do(day(studio="Studio 0"), app.StartJudging, category="back")
     state = do(state, app.RecuseJudge, "judge:j1", entry=103, judge="j1", recused=True, reason="my pupil")

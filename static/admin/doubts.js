@@ -8,7 +8,7 @@ import { panel } from "/static/admin/model.js";
 import { marksOnPhones, usePresence } from "/static/admin/presence.js";
 
 /** What is worth saying before anything is decided, and while it is judged: the rest would be noise until the last sheet. */
-const EARLY = { open: ["below_minimum"], judging: ["below_minimum", "tied"] };
+const EARLY = { open: ["below_minimum"], judging: ["below_minimum", "tied", "not_first", "first_missing"] };
 const timely = (category, { code }) => EARLY[category.state]?.includes(code) ?? (category.state !== "announced" || ["withdrawn", "disqualified", "no-show", "already_placed"].includes(code));
 
 const INCOMPLETE = { tokens: "admin.warning-incomplete-tokens", ranking: "admin.warning-incomplete-ranks" };
