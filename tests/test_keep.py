@@ -399,9 +399,9 @@ def test_nothing_is_taken_while_a_restore_is_under_way(data, photo):
 
 
 def test_a_restore_after_an_older_kept_folder_was_removed(data):
-    for _ in range(2):
+    for number in range(2):
         with app.open(data) as c:
-            c.add_category("Sleeve")
+            c.add_category(f"Sleeve {number}")
             c.restore(c.backup())
     app.open(data).close()
     shutil.rmtree(data / "kept" / "0001")
