@@ -9763,6 +9763,13 @@ def enter_row(row: dict, submit: Callable[..., dict]) -> None:
         row |= {"status": "refused", "code": no.code, "message": no.text}
 
 
+def _in_path(name: str, kind: str, text: str) -> str:
+    """What stands in an address for <name> or <name:int>. errors   Refused `bad_field`"""
+    if kind == ":int" and not re.fullmatch(r"-?\d+", text):
+        raise Refused("bad_field", f"{name} is a whole number, not {text!r}.", field=name)
+    return urllib.parse.quote(text, safe="")
+
+
 def _query(form: Mapping) -> str:
     """A form as it stands behind the question mark of an address."""
     asked = urllib.parse.urlencode({k: int(v) if isinstance(v, bool) else v for k, v in form.items() if v is not None})
@@ -9871,7 +9878,7 @@ class Verbs(_Asking):
 
     def ask(self, verb: Verb, form: dict):
         """Do what a verb says; returns what it gives, a list of things as Rows."""
-        path = re.sub(r"<(\w+)[^>]*>", lambda m: urllib.parse.quote(str(form.pop(m[1])), safe=""), verb.path)
+        path = re.sub(r"<(\w+)([^>]*)>", lambda m: _in_path(m[1], m[2], str(form.pop(m[1]))), verb.path)
         upload = form.pop("photo") if verb.takes == "photo" else None
         if verb.method == "GET":
             answer = self._ask("GET", path + _query(form))
@@ -10279,10 +10286,12 @@ class Client(Verbs):
     """The same verbs over HTTP, with a key.
 
     patience_seconds   how long a server is waited for that does not answer; a command is sent again under its own id, so it happens once
-    errors             Refused with the server's code; Unreachable
+    errors             Refused with the server's code; Unreachable; UsageError where the url is none
     """
 
     def __init__(self, url: str, key: str = "", patience_seconds: float = 10):
+        if not re.match(r"https?://[^/\s]", url):
+            raise UsageError(f"{url!r} is no address of a server, as http://127.0.0.1:8000.")
         self.url, self._key, self._patience_seconds = url.rstrip("/"), key, patience_seconds
 
     def __enter__(self) -> Client:
@@ -10562,8 +10571,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout = None  # else it is flushed into the broken pipe at the end
         return 0
     except OSError as why:
-        print(f"contest.py: {why.filename or settings.data}: {why.strerror}", file=sys.stderr)
-        return UsageError.exit_code
+        print(f"contest.py: {why.filename or 'a write failed'}: {why.strerror}", file=sys.stderr)  # one without a name is often the output
+        return UsageError.exit_code if why.filename else SyncFailed.exit_code
 
 
 def _whole_words(arguments: list[str], words: Iterable[str]) -> list[str]:
@@ -10592,7 +10601,7 @@ def _completion(settings: Settings, given) -> int:
 
 
 #: Fields that are lists or objects: a command line gives them as JSON.
-_IN_JSON = Map({"marks": 'JSON: {"technique": 8.5}', "places": "JSON, groups of entries, best first: [[118], [121, 130]]", "order": "JSON, best first: [103, 104]; of a tie groups: [[103], [104]]",
+_IN_JSON = Map({"marks": 'JSON: {"technique": 8.5}', "places": "JSON, of a category a number, of a decision groups of entries, best first: [[118], [121, 130]]", "order": "JSON, best first: [103, 104]; of a tie groups: [[103], [104]]",
                 "entries": "JSON: [103, 104]", "sheets": "JSON, as the phone's file has it"})
 #: Fields that are texts whatever they look like.
 _IN_WORDS = frozenset({"name", "reason", "note", "text", "id", "secret", *PERSONAL})

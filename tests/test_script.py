@@ -158,6 +158,12 @@ def test_a_server_that_nobody_runs_is_unreachable_and_a_foreign_page_is_no_conte
     assert lost.value.exit_code == 69
 
 
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://", "http:// a", "file:///etc/passwd"])
+def test_what_is_no_address_of_a_server_is_said(url):
+    with pytest.raises(app.UsageError, match="no address of a server"):
+        app.Client(url, "k")
+
+
 def test_a_command_whose_answer_is_lost_is_sent_again_under_its_id_and_happens_once(server):
     one = server()
     through = app.Client(one.url, client_of(one)._key)
@@ -692,6 +698,12 @@ def test_words_come_in_their_order_or_by_name_and_what_is_refused_is_said_alike_
         assert said("reveal", "sleeve", *words)["mode"] == "reveal", words
     assert "'more' is not NAME=VALUE" in said("reveal", "sleeve", "1", "ink", "more")["error"]["message"]
     assert "[[118], [121, 130]]" in said("decide-winners", "sleeve", "102, 101")["error"]["message"]
+    assert said("withdraw", "abc")["error"] == {"code": "bad_field", "message": "entry is a whole number, not 'abc'."}
+    assert said("withdraw", "999")["error"]["code"] == "no_such_entry"
+    if sys.platform == "linux":      # elsewhere there is no disk that is always full
+        with Path("/dev/full").open("w") as full:
+            lost = subprocess.run([sys.executable, str(TOP / "contest.py"), "entries", "--data", str(data)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=40)
+        assert (lost.returncode, lost.stderr) == (74, "contest.py: a write failed: No space left on device\n")
     with app.open(data) as c, pytest.raises(Refused) as no:
         c.reveal("sleeve", 9)
     assert said("reveal", "sleeve", "9") == {"error": {"code": no.value.code, "message": no.value.text}}
