@@ -2388,13 +2388,13 @@ def _checked_places(state: State, category: Category, places) -> list[list[int]]
         raise Refused("bad_field", "Places are lists of entry numbers, best first: [[118], [121, 130]].", field="places")
     named = [n for group in places for n in group]
     if len(set(named)) != len(named):
-        raise Refused("bad_field", "An entry can have one place only.", field="places")
+        raise Refused("bad_places", "An entry can have one place only.")
     if any(sum(map(len, places[:i])) >= category.places for i in range(len(places))):
-        raise Refused("bad_field", f"{category.name} has {category.places} places.", field="places")
+        raise Refused("bad_places", f"{category.name} has {category.places} places.")
     for number in named:
         entry = known_entry(state, number)
         if not competes(state, category, entry):
-            raise Refused("bad_field", f"Entry {number} is not in {category.name}.", field="places")
+            raise Refused("bad_places", f"Entry {number} is not in {category.name}.")
         if entry.state in OUT_STATES:
             raise Refused("withdrawn", f"Entry {number} is {entry.state}.", 409)
     return places
